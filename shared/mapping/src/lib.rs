@@ -1,8 +1,29 @@
-//! The pure half of the feed.
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn builds() {
-        assert_eq!(1 + 1, 2);
-    }
-}
+//! The pure half of the feed: bytes become rows, rows become people, people and roster become a plan,
+//! and the plan becomes a report. Nothing here knows AWS, a clock, the environment or a runtime, and
+//! `Cargo.toml` proves it: `csv`, `serde` and small leaf crates.
+//!
+//! # Layout
+//!
+//! In the order in which a file passes through (`docs/architecture.md` has the walk):
+//!
+//! - [`identity`]: the names of things that cross a border: portal, user, address.
+//! - [`fields`], [`mapping`]: which column of the customer's file feeds which field.
+//! - [`file`]: bytes -> rows, and everything that can be wrong with a file as a whole.
+//! - [`record`]: row -> [`record::UserRecord`], or what is wrong with that row.
+//! - [`scan`]: the first pass; keeps a key and a fingerprint per row.
+//! - [`user`], [`roster`]: the portal's people, whole and in brief.
+//! - [`plan`]: scan + roster -> what happens to each row. A value: written, read back, applied.
+//! - [`report`]: the lines that the customer downloads.
+//! - [`problem`]: the closed list of everything that can be said to be wrong.
+
+pub mod fields;
+pub mod file;
+pub mod identity;
+pub mod mapping;
+pub mod plan;
+pub mod problem;
+pub mod record;
+pub mod report;
+pub mod roster;
+pub mod scan;
+pub mod user;

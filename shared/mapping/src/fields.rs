@@ -1,0 +1,197 @@
+//! The Go1 fields that a column can feed: the standard ones, and the custom fields that an operator
+//! set up for a portal. Which column feeds which is the mapping's business.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// A field of a Go1 user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    /// Required; the identity.
+    Email,
+    /// Required.
+    FirstName,
+    /// Required.
+    LastName,
+    /// `1` active, `0` inactive, blank: unchanged.
+    Status,
+    /// One of the portal's own.
+    Custom(CustomFieldName),
+}
+
+impl Field {
+    /// The fields that every portal has, in the order in which they are shown.
+    pub const STANDARD: [Field; 4] = [
+        Field::Email,
+        Field::FirstName,
+        Field::LastName,
+        Field::Status,
+    ];
+
+    /// Whether a mapping without this field is refused.
+    pub fn is_required(&self) -> bool {
+        matches!(self, Field::Email | Field::FirstName | Field::LastName)
+    }
+
+    /// The field's name in mappings and reports; custom fields by their bare name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Field::Email => "email",
+            Field::FirstName => "first_name",
+            Field::LastName => "last_name",
+            Field::Status => "status",
+            Field::Custom(name) => name.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The name of a custom field: a lower-case letter, then lower-case letters, digits and `_`, at most
+/// [`CustomFieldName::MAX_BYTES`]; none of [`CustomFieldName::RESERVED`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CustomFieldName(String);
+
+/// The text cannot name a custom field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotAFieldName {
+    /// Spelling.
+    #[error(
+        "a custom field's name is a lower-case letter followed by at most 63 lower-case letters, digits or underscores"
+    )]
+    Spelling,
+    /// A custom field of this name could not be told from a standard field.
+    #[error("this is the name of a standard field")]
+    Reserved,
+}
+
+impl CustomFieldName {
+    /// Long enough for a speaking name; it is repeated in every user's item.
+    pub const MAX_BYTES: usize = 64;
+
+    /// Names that mean something else in a mapping.
+    pub const RESERVED: [&str; 8] = [
+        "email",
+        "first_name",
+        "last_name",
+        "external_id",
+        "status",
+        "role",
+        "group",
+        "manager",
+    ];
+
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CustomFieldName {
+    type Err = NotAFieldName;
+
+    fn from_str(text: &str) -> Result<Self, NotAFieldName> {
+        let spelled = matches!(text.as_bytes(), [b'a'..=b'z', rest @ ..]
+            if rest.len() < Self::MAX_BYTES
+                && rest.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_'));
+        if !spelled {
+            return Err(NotAFieldName::Spelling);
+        }
+        if Self::RESERVED.contains(&text) {
+            return Err(NotAFieldName::Reserved);
+        }
+        Ok(CustomFieldName(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for CustomFieldName {
+    type Error = NotAFieldName;
+
+    fn try_from(text: String) -> Result<Self, NotAFieldName> {
+        text.parse()
+    }
+}
+
+impl From<CustomFieldName> for String {
+    fn from(name: CustomFieldName) -> String {
+        name.0
+    }
+}
+
+/// The fields that one portal can map.
+#[derive(Clone, Debug, Default)]
+pub struct FieldCatalogue {
+    /// The portal's own, as an operator set them up.
+    pub custom: Vec<CustomFieldName>,
+}
+
+impl FieldCatalogue {
+    /// The field of this name, if the portal has it.
+    pub fn find(&self, name: &str) -> Option<Field> {
+        Field::STANDARD
+            .into_iter()
+            .find(|field| field.as_str() == name)
+            .or_else(|| {
+                self.custom
+                    .iter()
+                    .find(|custom| custom.as_str() == name)
+                    .cloned()
+                    .map(Field::Custom)
+            })
+    }
+
+    /// The names of all of them, for a message.
+    pub fn names(&self) -> String {
+        let standard = Field::STANDARD;
+        let names: Vec<&str> = standard
+            .iter()
+            .map(Field::as_str)
+            .chain(self.custom.iter().map(CustomFieldName::as_str))
+            .collect();
+        names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_custom_field_name_is_lower_snake_case_and_not_a_standard_field() {
+        for good in ["employee_id", "job_title", "a", "x9"] {
+            assert_eq!(good.parse::<CustomFieldName>().unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "Employee",
+            "9x",
+            "_x",
+            "a b",
+            "a-b",
+            "é",
+            &"a".repeat(65),
+        ] {
+            assert_eq!(
+                bad.parse::<CustomFieldName>(),
+                Err(NotAFieldName::Spelling),
+                "{bad:?}"
+            );
+        }
+        assert_eq!(
+            "role".parse::<CustomFieldName>(),
+            Err(NotAFieldName::Reserved)
+        );
+        assert!(
+            Field::STANDARD
+                .iter()
+                .all(|field| CustomFieldName::RESERVED.contains(&field.as_str()))
+        );
+    }
+}

@@ -1,0 +1,354 @@
+//! Which column of the customer's file feeds which field. A [`Mapping`] is a checked [`MappingDraft`];
+//! there is no other way to one, so a file is never read with a mapping that lacks an address.
+
+use crate::fields::{Field, FieldCatalogue};
+use crate::problem::{Problem, ProblemCode};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashSet};
+
+/// A mapping as it is sent and as it is shown: names only, nothing checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MappingDraft {
+    /// The columns of the sample file, in its order. May be left out; then only the mapped ones are known.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// What feeds what.
+    pub fields: Vec<FieldDraft>,
+    /// `email`.
+    #[serde(default = "identity_by_email")]
+    pub identity: String,
+    /// Whether people who are missing from a file become inactive.
+    #[serde(default)]
+    pub auto_disable: bool,
+}
+
+fn identity_by_email() -> String {
+    "email".to_owned()
+}
+
+/// One line of a [`MappingDraft`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldDraft {
+    /// The Go1 field; a custom field by its bare name.
+    pub field: String,
+    /// The column's name in the customer's file.
+    pub column: String,
+    /// `keep` (what an absent value means too) or, for custom fields, `clear`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_empty: Option<String>,
+}
+
+/// What an empty cell does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnEmpty {
+    /// What the user has stays.
+    Keep,
+    /// The user's value is removed. Custom fields only.
+    Clear,
+}
+
+/// One field and the column that feeds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappedField {
+    /// The field.
+    pub field: Field,
+    /// The column's name as the customer spelled it.
+    pub column: String,
+    /// What an empty cell does.
+    pub on_empty: OnEmpty,
+}
+
+/// A checked mapping: every field at most once, the required ones present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    fields: Vec<MappedField>,
+}
+
+/// The most fields one mapping can have; what an update changed is kept as one bit a field.
+pub const MAX_MAPPED_FIELDS: usize = 64;
+
+impl Mapping {
+    /// Checks a draft against the portal's fields.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, not only the first.
+    pub fn check(draft: &MappingDraft, catalogue: &FieldCatalogue) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut fields: Vec<MappedField> = Vec::new();
+        let columns: HashSet<String> = draft.columns.iter().map(|name| column_key(name)).collect();
+        let mut fed: BTreeMap<&str, u32> = BTreeMap::new();
+
+        for line in &draft.fields {
+            *fed.entry(&line.field).or_default() += 1;
+            if column_key(&line.column).is_empty() {
+                problems.push(invalid(line, "the column has no name"));
+            } else if !draft.columns.is_empty() && !columns.contains(&column_key(&line.column)) {
+                problems.push(
+                    at(ProblemCode::UnknownColumn, line)
+                        .message(format!("“{}” is not a column of the sample.", line.column)),
+                );
+            }
+            let Some(field) = catalogue.find(&line.field) else {
+                problems.push(at(ProblemCode::UnknownField, line).message(format!(
+                    "The portal has no field “{}”; it has {}.",
+                    line.field,
+                    catalogue.names()
+                )));
+                continue;
+            };
+            match on_empty(line, &field) {
+                Ok(on_empty) => fields.push(MappedField {
+                    field,
+                    column: line.column.clone(),
+                    on_empty,
+                }),
+                Err(problem) => problems.push(problem),
+            }
+        }
+
+        for (field, times) in &fed {
+            if *times > 1 {
+                problems.push(
+                    Problem::new(ProblemCode::FieldMappedTwice)
+                        .field(*field)
+                        .message(format!(
+                            "“{field}” is fed by {times} columns; a field takes one."
+                        )),
+                );
+            }
+        }
+        for field in Field::STANDARD.iter().filter(|field| field.is_required()) {
+            if !fed.contains_key(field.as_str()) {
+                problems.push(
+                    Problem::new(ProblemCode::RequiredFieldNotMapped)
+                        .field(field.as_str())
+                        .message(format!("“{field}” is required and no column feeds it.")),
+                );
+            }
+        }
+        problems.extend(duplicate_columns(draft));
+        problems.extend(unavailable(draft));
+        if draft.fields.len() > MAX_MAPPED_FIELDS {
+            problems.push(
+                Problem::new(ProblemCode::InvalidValue)
+                    .message(format!("A mapping has at most {MAX_MAPPED_FIELDS} fields.")),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        // In one order, whatever order they were sent in: a mapping saved again must not make every
+        // fingerprint differ.
+        fields.sort_by(|a, b| a.field.cmp(&b.field));
+        Ok(Mapping { fields })
+    }
+
+    /// The mapped fields in the order of [`Field`].
+    pub fn fields(&self) -> &[MappedField] {
+        &self.fields
+    }
+}
+
+/// Header names match after trimming, without regard to case.
+pub fn column_key(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+fn at(code: ProblemCode, line: &FieldDraft) -> Problem {
+    Problem::new(code).field(&line.field).column(&line.column)
+}
+
+fn invalid(line: &FieldDraft, what: &str) -> Problem {
+    at(ProblemCode::InvalidValue, line).message(format!("“{}”: {what}.", line.field))
+}
+
+fn on_empty(line: &FieldDraft, field: &Field) -> Result<OnEmpty, Problem> {
+    match (line.on_empty.as_deref(), field) {
+        (None | Some("keep"), _) => Ok(OnEmpty::Keep),
+        (Some("clear"), Field::Custom(_)) => Ok(OnEmpty::Clear),
+        (Some("clear"), _) => Err(invalid(
+            line,
+            "only custom fields can be cleared by an empty cell",
+        )),
+        (Some(_), _) => Err(invalid(line, "on_empty is keep or clear")),
+    }
+}
+
+/// Columns of one name could not be told apart; those that nothing is mapped to may be alike.
+fn duplicate_columns(draft: &MappingDraft) -> Vec<Problem> {
+    let mapped: HashSet<String> = draft
+        .fields
+        .iter()
+        .map(|line| column_key(&line.column))
+        .collect();
+    let mut seen = HashSet::new();
+    let mut problems = Vec::new();
+    for name in &draft.columns {
+        let key = column_key(name);
+        if mapped.contains(&key) && !seen.insert(key) {
+            problems.push(
+                Problem::new(ProblemCode::DuplicateColumn)
+                    .column(name)
+                    .message(format!(
+                        "The sample has more than one column “{}”.",
+                        name.trim()
+                    )),
+            );
+        }
+    }
+    problems
+}
+
+/// What a mapping may say one day and may not yet: refused, because accepting it and doing nothing
+/// would leave leavers active in silence.
+fn unavailable(draft: &MappingDraft) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if draft.identity != "email" {
+        problems.push(
+            Problem::new(ProblemCode::InvalidValue)
+                .field("identity")
+                .value(&draft.identity)
+                .message("People are identified by email; another identity is not available."),
+        );
+    }
+    if draft.auto_disable {
+        problems.push(
+            Problem::new(ProblemCode::InvalidValue)
+                .field("auto_disable")
+                .message("Disabling people who are missing from the file is not available; map status instead."),
+        );
+    }
+    problems
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A draft from `field=column` pairs; `field=column!` clears on empty.
+    pub(crate) fn draft(pairs: &[&str]) -> MappingDraft {
+        let fields = pairs
+            .iter()
+            .map(|pair| {
+                let (field, column) = pair.split_once('=').unwrap();
+                let on_empty = column.ends_with('!').then(|| "clear".to_owned());
+                FieldDraft {
+                    field: field.to_owned(),
+                    column: column.trim_end_matches('!').to_owned(),
+                    on_empty,
+                }
+            })
+            .collect();
+        MappingDraft {
+            columns: Vec::new(),
+            fields,
+            identity: "email".to_owned(),
+            auto_disable: false,
+        }
+    }
+
+    pub(crate) fn catalogue(custom: &[&str]) -> FieldCatalogue {
+        FieldCatalogue {
+            custom: custom.iter().map(|name| name.parse().unwrap()).collect(),
+        }
+    }
+
+    /// email, first_name, last_name, status and the custom fields `job` (keeps) and `site` (clears).
+    pub(crate) fn mapping() -> Mapping {
+        let draft = draft(&[
+            "email=Email",
+            "first_name=First",
+            "last_name=Last",
+            "status=Status",
+            "job=Job",
+            "site=Site!",
+        ]);
+        Mapping::check(&draft, &catalogue(&["job", "site"])).unwrap()
+    }
+
+    fn codes(draft: &MappingDraft) -> Vec<&'static str> {
+        let problems = Mapping::check(draft, &catalogue(&["job"])).unwrap_err();
+        problems
+            .iter()
+            .map(|problem| problem.code.as_str())
+            .collect()
+    }
+
+    const REQUIRED: [&str; 3] = ["email=E", "first_name=F", "last_name=L"];
+
+    #[test]
+    fn the_order_in_which_fields_are_sent_does_not_matter() {
+        let there = Mapping::check(
+            &draft(&["email=E", "first_name=F", "last_name=L", "job=J"]),
+            &catalogue(&["job"]),
+        );
+        let back = Mapping::check(
+            &draft(&["job=J", "last_name=L", "first_name=F", "email=E"]),
+            &catalogue(&["job"]),
+        );
+        assert_eq!(there.unwrap(), back.unwrap());
+    }
+
+    #[test]
+    fn one_column_may_feed_several_fields() {
+        let draft = draft(&["email=E", "first_name=Name", "last_name=Name", "job=E"]);
+        assert!(Mapping::check(&draft, &catalogue(&["job"])).is_ok());
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_listed_at_once() {
+        let mut draft = draft(&[
+            "first_name=F",
+            "first_name=G",
+            "shoe_size=S",
+            "status=!",
+            "job=J",
+        ]);
+        draft.columns = vec!["F".into(), " f ".into(), "S".into(), "J".into()];
+        assert_eq!(
+            codes(&draft),
+            [
+                "unknown_column",
+                "unknown_field",
+                "invalid_value",
+                "invalid_value",
+                "field_mapped_twice",
+                "required_field_not_mapped",
+                "required_field_not_mapped",
+                "duplicate_column",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mapping_without_an_address_is_refused() {
+        assert_eq!(
+            codes(&draft(&["first_name=F", "last_name=L"])),
+            ["required_field_not_mapped"]
+        );
+    }
+
+    #[test]
+    fn what_the_feed_does_not_do_is_refused_and_not_ignored() {
+        let mut other = draft(&REQUIRED);
+        other.identity = "external_id".into();
+        other.auto_disable = true;
+        assert_eq!(codes(&other), ["invalid_value", "invalid_value"]);
+        assert_eq!(
+            codes(&draft(&[&REQUIRED[..], &["role=R"]].concat())),
+            ["unknown_field"]
+        );
+    }
+
+    #[test]
+    fn columns_that_are_not_mapped_may_be_alike() {
+        let mut draft = draft(&REQUIRED);
+        draft.columns = ["E", "F", "L", "Notes", "notes", "", ""]
+            .map(String::from)
+            .to_vec();
+        assert!(Mapping::check(&draft, &catalogue(&[])).is_ok());
+    }
+}

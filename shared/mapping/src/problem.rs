@@ -1,0 +1,322 @@
+//! Everything that can be said to be wrong, as one closed list. The report, the upload record and the
+//! API use the same codes; the table in the README is generated from [`ProblemCode::ALL`].
+//! No rule is decided here: the places that decide name a code from here.
+
+use serde::Serialize;
+
+/// How much a problem costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The whole file is refused; nothing was written.
+    File,
+    /// One row is not processed; the others are.
+    Row,
+    /// The row was processed; something about it should be looked at.
+    Warning,
+    /// A request to the API is refused.
+    Request,
+}
+
+impl Severity {
+    /// As it is spelled in JSON and in the README.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::File => "file",
+            Severity::Row => "row",
+            Severity::Warning => "warning",
+            Severity::Request => "request",
+        }
+    }
+}
+
+macro_rules! problem_codes {
+    ($($variant:ident, $code:literal, $severity:ident, $meaning:literal, $fix:literal;)*) => {
+        /// A code a customer can look up. Codes are never renamed: scripts compare them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ProblemCode {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl ProblemCode {
+            /// Every code, in the order of the README's table.
+            pub const ALL: &[ProblemCode] = &[$(ProblemCode::$variant,)*];
+
+            /// The code as customers see it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(ProblemCode::$variant => $code,)* }
+            }
+
+            /// What it costs.
+            pub fn severity(self) -> Severity {
+                match self { $(ProblemCode::$variant => Severity::$severity,)* }
+            }
+
+            /// One line: what is wrong.
+            pub fn meaning(self) -> &'static str {
+                match self { $(ProblemCode::$variant => $meaning,)* }
+            }
+
+            /// One line: what to do about it.
+            pub fn how_to_fix(self) -> &'static str {
+                match self { $(ProblemCode::$variant => $fix,)* }
+            }
+        }
+    };
+}
+
+problem_codes! {
+    FeedNotAuthorised, "feed_not_authorised", File,
+        "The data feed is not authorised for this portal.",
+        "An administrator of the portal authorises the data feed; then drop the file again.";
+    NoMapping, "no_mapping", File,
+        "The portal has no data mapping yet.",
+        "Map the columns of a sample file to Go1 fields; then drop the file again.";
+    NotCsv, "not_csv", File,
+        "The file's name does not end in .csv.",
+        "Export the file as CSV (UTF-8) and give it a name that ends in .csv.";
+    FileTooLarge, "file_too_large", File,
+        "The file is larger than the feed accepts.",
+        "Leave out columns that are not mapped, or ask Go1 to raise the limit.";
+    FileGone, "file_gone", File,
+        "The file was deleted before it could be read.",
+        "Drop the file again and leave it in place.";
+    EmptyFile, "empty_file", File,
+        "The file has no content.",
+        "Check the export: the file needs a header line and a line for each person.";
+    HeaderOnly, "header_only", File,
+        "The file has a header line and no people.",
+        "Check the export's filter: the file needs a line for each person.";
+    Utf16, "utf16", File,
+        "The file is encoded as UTF-16, not as UTF-8.",
+        "Save or export the file as CSV UTF-8.";
+    InvalidUtf8, "invalid_utf8", File,
+        "The file is not valid UTF-8 at the place named.",
+        "Save or export the file as CSV UTF-8; other encodings damage names.";
+    DoubleEncoded, "double_encoded", File,
+        "The file was converted to UTF-8 twice, so that accented letters are damaged.",
+        "Export the file as CSV UTF-8 once, without a conversion afterwards.";
+    WrongDelimiter, "wrong_delimiter", File,
+        "The columns are not separated by commas.",
+        "Export the file with a comma between the columns.";
+    UnclosedQuote, "unclosed_quote", File,
+        "A quotation mark is opened and never closed; all that follows would be one cell.",
+        "Close the quotation mark in the row named; inside a quoted cell, double it.";
+    TextAfterQuote, "text_after_quote", File,
+        "There is text between a closing quotation mark and the next comma.",
+        "Double every quotation mark inside a quoted cell of the row named.";
+    MissingHeader, "missing_header", File,
+        "A column that is mapped is not in the file.",
+        "Add the column to the export, or map the fields again.";
+    DuplicateHeader, "duplicate_header", File,
+        "A column that is mapped is in the file more than once.",
+        "Leave one column of that name in the export.";
+    WrongFieldCount, "wrong_field_count", Row,
+        "The row has another number of cells than the header.",
+        "Put cells that contain commas in quotation marks; check for cut-off lines.";
+    MissingValue, "missing_value", Row,
+        "A required value is empty.",
+        "Fill in the value in the HR system.";
+    InvalidEmail, "invalid_email", Row,
+        "The value is not one e-mail address.",
+        "Correct the address; one address in the cell and nothing else.";
+    InvalidStatus, "invalid_status", Row,
+        "The status is neither 1 (active) nor 0 (inactive).",
+        "Export 1 for active people and 0 for inactive ones; empty leaves the status as it is.";
+    ForbiddenCharacter, "forbidden_character", Row,
+        "There is a line break or a control character in an e-mail address or a name.",
+        "Remove the line break from the cell.";
+    ValueTooLong, "value_too_long", Row,
+        "The value is longer than 1,000 characters.",
+        "Shorten the value.";
+    ConflictingRow, "conflicting_row", Row,
+        "An earlier row is about the same person and says something else; the earlier row was used.",
+        "Leave one row for the person in the export.";
+    DuplicateRow, "duplicate_row", Warning,
+        "An earlier row is about the same person and says the same.",
+        "Leave one row for the person in the export.";
+    ChangedMeanwhile, "changed_meanwhile", Warning,
+        "The person was being changed elsewhere at the same time, so the row was not applied.",
+        "Nothing: the next file applies the row.";
+    InvalidRequest, "invalid_request", Request,
+        "The request's body is not what this address takes.",
+        "Send JSON of the form that the documentation shows.";
+    BodyTooLarge, "body_too_large", Request,
+        "The request's body is larger than 1 MB.",
+        "Send less at once.";
+    InvalidPortalId, "invalid_portal_id", Request,
+        "A portal id is a number of 1 to 12 digits that does not begin with 0.",
+        "Use the portal's number.";
+    InvalidValue, "invalid_value", Request,
+        "A value of the request is not allowed.",
+        "See the message.";
+    UnknownField, "unknown_field", Request,
+        "The portal has no such field.",
+        "Use one of the portal's fields, or ask Go1 to add a custom field.";
+    FieldMappedTwice, "field_mapped_twice", Request,
+        "A field is fed by more than one column.",
+        "Leave one column for the field.";
+    RequiredFieldNotMapped, "required_field_not_mapped", Request,
+        "A required field is not mapped.",
+        "Map a column to the field.";
+    UnknownColumn, "unknown_column", Request,
+        "A mapped column is not among the columns of the sample.",
+        "Choose one of the sample's columns.";
+    DuplicateColumn, "duplicate_column", Request,
+        "Two columns have the same name, apart from case and spaces.",
+        "Give every column of the file its own name.";
+    FieldInUse, "field_in_use", Request,
+        "A custom field cannot be removed while the mapping uses it.",
+        "Reset or change the mapping first.";
+    Unauthenticated, "unauthenticated", Request,
+        "The request carries no valid sign-in.",
+        "Sign in and send the ID token as bearer token.";
+    Forbidden, "forbidden", Request,
+        "The signed-in person may not do this, or not for this portal.",
+        "Use an account of the portal with the administrator role, or ask a Go1 operator.";
+    NotFound, "not_found", Request,
+        "There is nothing at this address.",
+        "Check the address.";
+    PortalNotFound, "portal_not_found", Request,
+        "The portal has not been set up.",
+        "A Go1 operator sets the portal up first.";
+    UploadNotFound, "upload_not_found", Request,
+        "The portal has no such upload.",
+        "Take the id from the upload history.";
+    ReportNotReady, "report_not_ready", Request,
+        "The upload has no report yet.",
+        "Wait until the upload has finished.";
+    NoRejectedRows, "no_rejected_rows", Request,
+        "The upload has no file of rejected rows: every row was processed, or the file as a whole was refused.",
+        "See the report.";
+    Conflict, "conflict", Request,
+        "Somebody else changed the same thing at the same moment.",
+        "Read it again and repeat the change.";
+    InternalError, "internal_error", Request,
+        "Something went wrong on our side.",
+        "Try again; if it stays, tell Go1 support the time of the request.";
+}
+
+impl Serialize for ProblemCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One thing that is wrong, with its place. What means nothing for a code is absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// What is wrong.
+    pub code: ProblemCode,
+    /// What it costs; always the code's own.
+    pub severity: Severity,
+    /// The row as a spreadsheet numbers it; the file's first line is 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
+    /// The customer's name for the column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// The Go1 field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The value that is wrong, shortened to [`SHOWN_VALUE_CHARS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// A sentence for the person who reads the report.
+    pub message: String,
+    /// Offset in bytes from the start of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub byte: Option<u64>,
+}
+
+/// A report is read by people: longer values are cut, and an ellipsis says so.
+pub const SHOWN_VALUE_CHARS: usize = 120;
+
+impl Problem {
+    /// A problem without a place; its message is the code's meaning until [`Problem::message`] says more.
+    pub fn new(code: ProblemCode) -> Self {
+        Problem {
+            code,
+            severity: code.severity(),
+            row: None,
+            column: None,
+            field: None,
+            value: None,
+            message: code.meaning().to_owned(),
+            byte: None,
+        }
+    }
+
+    /// At this row.
+    pub fn row(mut self, row: u64) -> Self {
+        self.row = Some(row);
+        self
+    }
+
+    /// In this column of the customer's file.
+    pub fn column(mut self, column: impl Into<String>) -> Self {
+        self.column = Some(column.into());
+        self
+    }
+
+    /// Of this field.
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// With this value, which is shortened.
+    pub fn value(mut self, value: &str) -> Self {
+        let mut shown: String = value.chars().take(SHOWN_VALUE_CHARS).collect();
+        if shown.len() < value.len() {
+            shown.push('…');
+        }
+        self.value = Some(shown);
+        self
+    }
+
+    /// Said more exactly.
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// At this offset from the start of the file.
+    pub fn byte(mut self, byte: u64) -> Self {
+        self.byte = Some(byte);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_code_is_spelled_once_and_explained() {
+        let codes: HashSet<_> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(codes.len(), ProblemCode::ALL.len());
+        for code in ProblemCode::ALL {
+            assert!(
+                code.as_str()
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
+            );
+            assert!(
+                code.meaning().ends_with('.') && code.how_to_fix().ends_with('.'),
+                "{}",
+                code.as_str()
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        let problem = Problem::new(ProblemCode::ValueTooLong).value(&"é".repeat(1_500));
+        assert_eq!(
+            problem.value.unwrap_or_default().chars().count(),
+            SHOWN_VALUE_CHARS + 1
+        );
+    }
+}

@@ -1,0 +1,447 @@
+//! Row -> [`UserRecord`], or everything that is wrong with the row. Looks at one row alone: what another
+//! row or the portal's people have to do with it is the plan's business.
+
+use crate::fields::{CustomFieldName, Field};
+use crate::file::{Header, Row};
+use crate::identity::{IdentityHash, check_email};
+use crate::mapping::OnEmpty;
+use crate::problem::{Problem, ProblemCode};
+use crate::user::Status;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The longest value, in characters (`docs/rules.md`, "Values").
+pub const MAX_VALUE_CHARS: usize = 1_000;
+
+/// What an accepted row says about a person. Borrows from the row.
+pub struct UserRecord<'r> {
+    header: &'r Header,
+    /// As it was sent, trimmed; one address.
+    pub email: &'r str,
+    /// Not empty.
+    pub first_name: &'r str,
+    /// Not empty.
+    pub last_name: &'r str,
+    /// `None`: not mapped, or blank.
+    pub status: Option<Status>,
+    /// The custom fields that the row has something to say about; `None` clears.
+    pub custom: Vec<(&'r CustomFieldName, Option<&'r str>)>,
+}
+
+/// 128 bits over what a row would store, blank cells left out. Equal ones mean: nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    /// As it is stored.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// From what was stored; `None` if it is none of ours.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Fingerprint)
+    }
+}
+
+impl<'r> UserRecord<'r> {
+    /// Checks a row.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, in the order of the columns' fields; never empty.
+    pub fn read(header: &'r Header, row: &Row<'r>) -> Result<Self, Vec<Problem>> {
+        if row.oversized {
+            let message = format!("Row {}: the row is longer than 1 MiB.", row.number);
+            return Err(vec![
+                Problem::new(ProblemCode::ValueTooLong)
+                    .row(row.number)
+                    .message(message),
+            ]);
+        }
+        if !header.fits(row) {
+            return Err(vec![
+                Problem::new(ProblemCode::WrongFieldCount)
+                    .row(row.number)
+                    .message(format!(
+                        "Row {}: {} cells where the header has {}.",
+                        row.number,
+                        row.width(),
+                        header.columns().len()
+                    )),
+            ]);
+        }
+        let mut record = UserRecord {
+            header,
+            email: "",
+            first_name: "",
+            last_name: "",
+            status: None,
+            custom: Vec::new(),
+        };
+        let mut problems = Vec::new();
+        for source in header.sources() {
+            let value = cell(header, row, source.index);
+            let wrong = |code: ProblemCode, what: &str| {
+                Problem::new(code)
+                    .row(row.number)
+                    .column(header.column_of(source))
+                    .field(source.field.as_str())
+                    .value(value)
+                    .message(format!(
+                        "Row {}, “{}”: {what}.",
+                        row.number,
+                        header.column_of(source)
+                    ))
+            };
+            if value.len() > MAX_VALUE_CHARS && value.chars().count() > MAX_VALUE_CHARS {
+                problems.push(wrong(
+                    ProblemCode::ValueTooLong,
+                    "longer than 1,000 characters",
+                ));
+                continue;
+            }
+            if value.is_empty() && source.field.is_required() {
+                let mut problem = wrong(ProblemCode::MissingValue, "empty, and required");
+                problem.value = None;
+                problems.push(problem);
+                continue;
+            }
+            match &source.field {
+                Field::Email | Field::FirstName | Field::LastName
+                    if has_control_character(value) =>
+                {
+                    problems.push(wrong(
+                        ProblemCode::ForbiddenCharacter,
+                        "a line break or control character",
+                    ));
+                }
+                Field::Email => match check_email(value) {
+                    Ok(()) => record.email = value,
+                    Err(_) => {
+                        problems.push(wrong(ProblemCode::InvalidEmail, "not one e-mail address"))
+                    }
+                },
+                Field::FirstName => record.first_name = value,
+                Field::LastName => record.last_name = value,
+                Field::Status => match value {
+                    "" => {}
+                    "1" => record.status = Some(Status::Active),
+                    "0" => record.status = Some(Status::Inactive),
+                    _ => problems.push(wrong(ProblemCode::InvalidStatus, "neither 1 nor 0")),
+                },
+                Field::Custom(name) => match (value.is_empty(), source.on_empty) {
+                    (false, _) => record.custom.push((name, Some(value))),
+                    (true, OnEmpty::Clear) => record.custom.push((name, None)),
+                    (true, OnEmpty::Keep) => {}
+                },
+            }
+        }
+        if problems.is_empty() {
+            Ok(record)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Who the row is about.
+    pub fn identity(&self) -> IdentityHash {
+        IdentityHash::of_email(self.email)
+    }
+
+    /// The mapped fields, in the mapping's order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &'r Field> {
+        self.header.sources().iter().map(|source| &source.field)
+    }
+
+    /// Over the values as they would be stored.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut text = Vec::with_capacity(256);
+        let mut part = |tag: &str, value: &str| {
+            // Lengths first, so that no two lists of parts run together.
+            for bytes in [tag.as_bytes(), value.as_bytes()] {
+                text.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+                text.extend_from_slice(bytes);
+            }
+        };
+        part("email", self.email);
+        part("first_name", self.first_name);
+        part("last_name", self.last_name);
+        if let Some(status) = self.status {
+            part("status", status.as_str());
+        }
+        for (name, value) in &self.custom {
+            match value {
+                Some(value) => part(name.as_str(), value),
+                // No field has this name, so clearing is not mistaken for a value.
+                None => part("clear ", name.as_str()),
+            }
+        }
+        Fingerprint(xxh3_128(&text).to_be_bytes())
+    }
+}
+
+/// The identity of a row as the report shows it, also where the row is not accepted.
+pub fn shown_identity<'r>(header: &Header, row: &Row<'r>) -> &'r str {
+    header
+        .sources()
+        .iter()
+        .find(|source| source.field == Field::Email)
+        .map_or("", |source| cell(header, row, source.index))
+}
+
+/// The cell's value, trimmed.
+fn cell<'r>(header: &Header, row: &Row<'r>, index: usize) -> &'r str {
+    header.plain(row.get(index).unwrap_or("")).trim()
+}
+
+/// Line breaks and NUL, as the rules say, and the other control characters, which no name contains.
+fn has_control_character(value: &str) -> bool {
+    value
+        .chars()
+        .any(|c| c.is_control() || c == '\u{2028}' || c == '\u{2029}')
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::file::FileReader;
+    use crate::mapping::tests::mapping;
+    use crate::user::{ChangedFields, Decision, Updated, User, decide};
+    use proptest::prelude::*;
+
+    pub(crate) const HEADER: &str = "Email,First,Last,Status,Job,Site\n";
+
+    /// Reads one row below [`HEADER`] and hands it over.
+    pub(crate) fn with_row<T>(line: &str, then: impl FnOnce(&Header, &Row<'_>) -> T) -> T {
+        with_file(&format!("{HEADER}{line}\n"), then)
+    }
+
+    fn with_file<T>(file: &str, then: impl FnOnce(&Header, &Row<'_>) -> T) -> T {
+        let mapping = mapping();
+        let mut reader = FileReader::new(&mapping);
+        let (mut then, mut out) = (Some(then), None);
+        reader
+            .push(file.as_bytes(), |header, row| {
+                out = then.take().map(|then| then(header, &row))
+            })
+            .unwrap();
+        out.unwrap()
+    }
+
+    fn problems(line: &str) -> Vec<(&'static str, Option<String>)> {
+        with_row(line, |header, row| {
+            let problems = UserRecord::read(header, row).err().unwrap_or_default();
+            problems
+                .into_iter()
+                .map(|problem| (problem.code.as_str(), problem.field))
+                .collect()
+        })
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_field() {
+        let long = format!("a@x.example,Ann,Lee,1,{},S", "é".repeat(1_001));
+        for (line, expected) in [
+            ("a@x.example,Ann,Lee,1,J,S", &[][..]),
+            (",Ann,Lee,1,J,S", &[("missing_value", Some("email"))]),
+            (
+                "a@x.example,  ,\u{A0},1,J,S",
+                &[
+                    ("missing_value", Some("first_name")),
+                    ("missing_value", Some("last_name")),
+                ],
+            ),
+            ("ann,Ann,Lee,1,J,S", &[("invalid_email", Some("email"))]),
+            (
+                "a@x.example;b@x.example,Ann,Lee,1,J,S",
+                &[("invalid_email", Some("email"))],
+            ),
+            (
+                "a@x.example,Ann,Lee,yes,J,S",
+                &[("invalid_status", Some("status"))],
+            ),
+            (
+                "a@x.example,Ann,Lee,01,J,S",
+                &[("invalid_status", Some("status"))],
+            ),
+            (
+                "ann,Ann,,2,J,S",
+                &[
+                    ("invalid_email", Some("email")),
+                    ("missing_value", Some("last_name")),
+                    ("invalid_status", Some("status")),
+                ],
+            ),
+            (
+                "a@x.example,\"An\nn\",Lee,1,J,S",
+                &[("forbidden_character", Some("first_name"))],
+            ),
+            (
+                "a@x.example,Ann,L\0e,1,J,S",
+                &[("forbidden_character", Some("last_name"))],
+            ),
+            (
+                "\"a@x.example\nb\",Ann,Lee,1,J,S",
+                &[("forbidden_character", Some("email"))],
+            ),
+            ("a@x.example,Ann,Lee,1,\"J\nK\",S", &[]),
+            ("a@x.example,Ann,Lee", &[("wrong_field_count", None)]),
+            (
+                "a@x.example,Ann,Lee,1,J,S,more",
+                &[("wrong_field_count", None)],
+            ),
+            ("a@x.example,Ann,Lee,1,J,S,, ,", &[]),
+            (&long, &[("value_too_long", Some("job"))]),
+        ] {
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(code, field)| (*code, field.map(str::to_owned)))
+                .collect();
+            assert_eq!(problems(line), expected, "{line:?}");
+        }
+        let limit = format!("a@x.example,Ann,Lee,1,{},S", "é".repeat(1_000));
+        assert_eq!(problems(&limit), []);
+    }
+
+    /// Columns without a name at the end of the header need not be filled, and may be.
+    #[test]
+    fn trailing_columns_without_a_name_do_not_count() {
+        let header = "Email,First,Last,Status,Job,Site,,\n";
+        for (line, fits) in [
+            ("a@x.example,A,B,1,J,S", true),
+            ("a@x.example,A,B,1,J,S,x,", true),
+            ("a@x.example,A,B,1,J,S,,,x", false),
+        ] {
+            with_file(&format!("{header}{line}\n"), |header, row| {
+                assert_eq!(UserRecord::read(header, row).is_ok(), fits, "{line}");
+            });
+        }
+    }
+
+    fn fingerprint(line: &str) -> Fingerprint {
+        with_row(line, |header, row| {
+            UserRecord::read(header, row).ok().unwrap().fingerprint()
+        })
+    }
+
+    #[test]
+    fn a_fingerprint_differs_where_something_else_would_be_stored() {
+        let base = fingerprint("a@x.example,Ann,Lee,1,J,S");
+        assert_eq!(base, fingerprint(" a@x.example , Ann,Lee ,1,J,S"));
+        for other in [
+            "A@x.example,Ann,Lee,1,J,S",
+            "a@x.example,AnnL,ee,1,J,S",
+            "a@x.example,Ann,Lee,0,J,S",
+            "a@x.example,Ann,Lee,,J,S",
+            "a@x.example,Ann,Lee,1,,S",
+            "a@x.example,Ann,Lee,1,J,",
+            "a@x.example,Ann,Lee,1,S,J",
+        ] {
+            assert_ne!(base, fingerprint(other), "{other}");
+        }
+    }
+
+    /// A user made by the first row, then the second row: what changes?
+    fn change(first: &str, second: &str) -> (Decision, User) {
+        let user = with_row(first, |header, row| {
+            User::create(&UserRecord::read(header, row).ok().unwrap())
+        });
+        let decision = with_row(second, |header, row| {
+            decide(&UserRecord::read(header, row).ok().unwrap(), &user)
+        });
+        (decision, user)
+    }
+
+    fn changed(fields: ChangedFields) -> Vec<String> {
+        let mapping = mapping();
+        let named = mapping
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| fields.contains(*index));
+        named.map(|(_, mapped)| mapped.field.to_string()).collect()
+    }
+
+    #[test]
+    fn an_update_changes_what_differs_and_an_empty_cell_keeps_or_clears() {
+        let base = "a@x.example,Ann,Lee,1,J,S";
+        for (line, outcome, fields) in [
+            (
+                "A@x.example,Ann,Lee,1,J,S",
+                Updated::Updated,
+                &["email"][..],
+            ),
+            (
+                "a@x.example,Anna,Lee,1,K,S",
+                Updated::Updated,
+                &["first_name", "job"],
+            ),
+            ("a@x.example,Ann,Lee,0,J,S", Updated::Disabled, &["status"]),
+            (
+                "a@x.example,Ann,Li,0,J,S",
+                Updated::Disabled,
+                &["last_name", "status"],
+            ),
+            ("a@x.example,Ann,Lee,1,J,", Updated::Updated, &["site"]),
+        ] {
+            let (Decision::Update(after, change), before) = change(base, line) else {
+                panic!("{line} changes nothing")
+            };
+            assert_eq!(change.outcome, outcome, "{line}");
+            assert_eq!(changed(change.fields), fields, "{line}");
+            assert!(after.feed_managed && after.fingerprint != before.fingerprint);
+            // And once more: nothing.
+            with_row(line, |header, row| {
+                assert!(
+                    decide(&UserRecord::read(header, row).ok().unwrap(), &after)
+                        == Decision::Unchanged,
+                    "{line}"
+                );
+            });
+        }
+        let (Decision::Update(_, back), _) = change("a@x.example,Ann,Lee,0,J,S", base) else {
+            panic!("not enabled")
+        };
+        assert_eq!(back.outcome, Updated::Enabled);
+    }
+
+    #[test]
+    fn blank_cells_that_keep_everything_only_renew_the_fingerprint() {
+        let (decision, _) = change("a@x.example,Ann,Lee,0,J,S", "a@x.example,Ann,Lee,,,S");
+        assert!(matches!(decision, Decision::Refresh(_)));
+    }
+
+    #[test]
+    fn somebody_who_was_not_managed_by_the_feed_is_from_now_on() {
+        let (_, mut user) = change("a@x.example,Ann,Lee,1,J,S", "a@x.example,Ann,Lee,1,J,S");
+        user.feed_managed = false;
+        user.fingerprint = None;
+        with_row("a@x.example,Ann,Lee,1,J,S", |header, row| {
+            let decision = decide(&UserRecord::read(header, row).ok().unwrap(), &user);
+            let Decision::Update(after, change) = decision else {
+                panic!("not taken over")
+            };
+            assert!(after.feed_managed && changed(change.fields).is_empty());
+        });
+    }
+
+    proptest! {
+        /// A value that somebody changed elsewhere is put right, whatever the fingerprint says of the past.
+        #[test]
+        fn deciding_twice_changes_nothing_the_second_time(first in "[ab ]{0,3},[ab]{1,2},[01]?,[ab]{0,2},[ab]{0,2}", second in "[ab]{1,3},[ab]{1,2},[01]?,[ab]{0,2},[ab]{0,2}") {
+            let (first, second) = (format!("a@x.example,x{first}"), format!("a@x.example,{second}"));
+            let (decision, user) = change(&first, &second);
+            let after = match decision {
+                Decision::Unchanged => user,
+                Decision::Refresh(fingerprint) => User { fingerprint: Some(fingerprint), ..user },
+                Decision::Update(after, _) => *after,
+            };
+            with_row(&second, |header, row| {
+                let record = UserRecord::read(header, row).ok().unwrap();
+                assert!(decide(&record, &after) == Decision::Unchanged);
+                assert!(record.status.is_none_or(|status| status == after.status));
+            });
+        }
+    }
+}

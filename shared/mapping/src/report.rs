@@ -1,0 +1,506 @@
+//! The lines that the customer downloads: `report.csv`, a line for everything that happened, and
+//! `rejected.csv`, the rows that were not processed in the customer's own columns. Both come from the
+//! file, the plan and the exceptions alone, so that they can be written again after a crash.
+
+use crate::file::{FEED_PROBLEM_COLUMN, FileReader, Header, Row};
+use crate::mapping::Mapping;
+use crate::plan::{Action, Exceptions, Outcome, Plan};
+use crate::problem::{Problem, ProblemCode};
+use crate::record::{UserRecord, shown_identity};
+
+/// The columns of `report.csv`.
+pub const REPORT_COLUMNS: [&str; 7] = [
+    "row", "identity", "outcome", "code", "field", "value", "message",
+];
+
+/// How many problems the upload record shows; the report has all of them.
+pub const SHOWN_PROBLEMS: usize = 24;
+
+/// Writes the report of one file, chunk by chunk.
+pub struct Reporter<'m> {
+    reader: FileReader<'m>,
+    out: Pages<'m>,
+}
+
+struct Pages<'m> {
+    mapping: &'m Mapping,
+    plan: &'m Plan,
+    exceptions: &'m Exceptions,
+    report: Vec<u8>,
+    rejected: Vec<u8>,
+    any_rejected: bool,
+    problems: Vec<Problem>,
+}
+
+impl<'m> Reporter<'m> {
+    /// At the start of a file that was read before with this mapping.
+    pub fn new(mapping: &'m Mapping, plan: &'m Plan, exceptions: &'m Exceptions) -> Self {
+        let mut report = Vec::new();
+        write_line(&mut report, REPORT_COLUMNS);
+        let out = Pages {
+            mapping,
+            plan,
+            exceptions,
+            report,
+            rejected: Vec::new(),
+            any_rejected: false,
+            problems: Vec::new(),
+        };
+        Reporter {
+            reader: FileReader::new(mapping),
+            out,
+        }
+    }
+
+    /// The next bytes of the file.
+    ///
+    /// # Errors
+    ///
+    /// The file is not the one that was planned.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), Vec<Problem>> {
+        let Reporter { reader, out } = self;
+        reader.push(chunk, |header, row| out.see(header, &row))
+    }
+
+    /// The file has ended.
+    ///
+    /// # Errors
+    ///
+    /// The file is not the one that was planned.
+    pub fn finish(&mut self) -> Result<(), Vec<Problem>> {
+        let Reporter { reader, out } = self;
+        reader.finish(|header, row| out.see(header, &row))
+    }
+
+    /// The lines of `report.csv` since the last call.
+    pub fn take_report(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out.report)
+    }
+
+    /// The lines of `rejected.csv` since the last call. Stays empty if every row was processed.
+    pub fn take_rejected(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out.rejected)
+    }
+
+    /// The first problems, for the upload record.
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.out.problems
+    }
+}
+
+impl Pages<'_> {
+    fn see(&mut self, header: &Header, row: &Row<'_>) {
+        let number = u32::try_from(row.number).unwrap_or(u32::MAX);
+        let record = match UserRecord::read(header, row) {
+            Ok(record) => record,
+            Err(problems) => return self.not_processed(header, row, problems),
+        };
+        let action = self.plan.action(number);
+        if let Some(Action::Conflict { first_row }) = action {
+            let message = format!(
+                "Row {number}: row {first_row} says something else about the same person and was used."
+            );
+            let problem = Problem::new(ProblemCode::ConflictingRow)
+                .row(row.number)
+                .message(message);
+            return self.not_processed(header, row, vec![problem]);
+        }
+        if let Some(Action::Duplicate { first_row }) = action {
+            let message = format!("Row {number}: the same as row {first_row}.");
+            return self.warn(
+                row,
+                record.email,
+                Problem::new(ProblemCode::DuplicateRow)
+                    .row(row.number)
+                    .message(message),
+            );
+        }
+        let planned = action.map_or(Outcome::Unchanged, |action| action.outcome());
+        let (outcome, said) = match self.exceptions.get(&number).copied().unwrap_or(planned) {
+            Outcome::Unchanged | Outcome::NotProcessed => return,
+            Outcome::ChangedMeanwhile => {
+                let message = format!(
+                    "Row {number}: the person was being changed elsewhere; the next file applies the row."
+                );
+                return self.warn(
+                    row,
+                    record.email,
+                    Problem::new(ProblemCode::ChangedMeanwhile)
+                        .row(row.number)
+                        .message(message),
+                );
+            }
+            Outcome::Created => ("created", "Created"),
+            Outcome::Enabled => ("enabled", "Active again"),
+            Outcome::Disabled => ("disabled", "Made inactive"),
+            Outcome::Updated => ("updated", "Updated"),
+        };
+        let changed = self.changed_fields(action);
+        let message = if changed.is_empty() {
+            format!("{said}.")
+        } else {
+            format!("{said}: {}.", changed.join(", "))
+        };
+        let line = [
+            &row.number.to_string(),
+            record.email,
+            outcome,
+            "",
+            &changed.join("|"),
+            "",
+            &message,
+        ];
+        write_line(&mut self.report, line);
+    }
+
+    fn changed_fields(&self, action: Option<Action>) -> Vec<&str> {
+        let Some(Action::Update { change, .. }) = action else {
+            return Vec::new();
+        };
+        let fields = self.mapping.fields().iter().enumerate();
+        fields
+            .filter(|(index, _)| change.fields.contains(*index))
+            .map(|(_, mapped)| mapped.field.as_str())
+            .collect()
+    }
+
+    fn warn(&mut self, row: &Row<'_>, identity: &str, problem: Problem) {
+        let line = [
+            &row.number.to_string(),
+            identity,
+            "warning",
+            problem.code.as_str(),
+            "",
+            "",
+            &problem.message,
+        ];
+        write_line(&mut self.report, line);
+        self.show(problem);
+    }
+
+    fn not_processed(&mut self, header: &Header, row: &Row<'_>, problems: Vec<Problem>) {
+        // One line a row, so that lines and counts agree; the message says everything that is wrong.
+        let message = problems
+            .iter()
+            .map(|problem| problem.message.as_str())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let Some(mut problem) = problems.into_iter().next() else {
+            return;
+        };
+        problem.message = message;
+        let line = [
+            &row.number.to_string(),
+            shown_identity(header, row),
+            "not_processed",
+            problem.code.as_str(),
+            problem.field.as_deref().unwrap_or(""),
+            problem.value.as_deref().unwrap_or(""),
+            &problem.message,
+        ];
+        write_line(&mut self.report, line);
+        self.reject(header, row, &problem);
+        self.show(problem);
+    }
+
+    /// The row as it came, with what is wrong beside it. Cells beyond the header come last, so that
+    /// nothing of the row is lost and every other cell stays under its name.
+    fn reject(&mut self, header: &Header, row: &Row<'_>, problem: &Problem) {
+        let own = |index: usize| !header.is_feed_problem(index);
+        if !std::mem::replace(&mut self.any_rejected, true) {
+            let names = header
+                .columns()
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| own(*index));
+            let names = names.map(|(_, name)| name.as_str());
+            write_line(&mut self.rejected, names.chain([FEED_PROBLEM_COLUMN]));
+        }
+        let width = header.columns().len();
+        let cell = |index| header.plain(row.get(index).unwrap_or(""));
+        let said = format!("{}: {}", problem.code.as_str(), problem.message);
+        let line = (0..width)
+            .filter(|index| own(*index))
+            .map(cell)
+            .chain([said.as_str()])
+            .chain((width..row.width()).map(cell));
+        write_line(&mut self.rejected, line);
+    }
+
+    fn show(&mut self, problem: Problem) {
+        if self.problems.len() < SHOWN_PROBLEMS {
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// The whole of `report.csv` for a file that was refused: a line for each reason, with its place.
+pub fn rejection(problems: &[Problem]) -> Vec<u8> {
+    let mut report = Vec::new();
+    write_line(&mut report, REPORT_COLUMNS);
+    for problem in problems {
+        let row = problem.row.map(|row| row.to_string()).unwrap_or_default();
+        let field = problem.field.as_deref().unwrap_or("");
+        let value = problem.value.as_deref().unwrap_or("");
+        write_line(
+            &mut report,
+            [
+                &row,
+                "",
+                "rejected",
+                problem.code.as_str(),
+                field,
+                value,
+                &problem.message,
+            ],
+        );
+    }
+    report
+}
+
+/// Whether a spreadsheet would run the cell instead of showing it.
+fn is_formula(cell: &str) -> bool {
+    cell.starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+/// An apostrophe makes a spreadsheet show what it would run. A cell that has its own apostrophes gets one
+/// more, so that [`unprotect`] gives back exactly what was there.
+fn protect(cell: &str) -> std::borrow::Cow<'_, str> {
+    if is_formula(cell.trim_start_matches('\'')) {
+        format!("'{cell}").into()
+    } else {
+        cell.into()
+    }
+}
+
+/// Takes back what [`protect`] did.
+pub(crate) fn unprotect(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(plain) if is_formula(plain.trim_start_matches('\'')) => plain,
+        _ => cell,
+    }
+}
+
+fn write_line<'c>(page: &mut Vec<u8>, cells: impl IntoIterator<Item = &'c str>) {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .flexible(true)
+        .buffer_capacity(512)
+        .from_writer(page);
+    for cell in cells {
+        // Writing into memory does not fail.
+        let _ = writer.write_field(protect(cell).as_bytes());
+    }
+    let _ = writer.write_record(None::<&[u8]>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{EmailKey, UserId};
+    use crate::mapping::tests::mapping;
+    use crate::plan::{Draft, Question};
+    use crate::roster::Roster;
+    use crate::scan::Scanner;
+    use proptest::prelude::*;
+
+    /// Plans a file for an empty portal and reports it.
+    fn report(file: &str, chunk: usize) -> (String, String, Vec<Problem>) {
+        let mapping = mapping();
+        let (portal, roster) = ("1001".parse().unwrap(), Roster::default());
+        let mut scanner = Scanner::new(&mapping);
+        scanner.push(file.as_bytes()).unwrap();
+        let mut draft = Draft::new(scanner.finish().unwrap(), &roster);
+        let mut reader = FileReader::new(&mapping);
+        let mut settle = |header: &Header, row: Row<'_>| {
+            let number = row.number as u32;
+            if draft.question(number) == Some(Question::New) {
+                let record = UserRecord::read(header, &row).ok().unwrap();
+                draft.create(number, portal, &EmailKey::of(record.email), &roster);
+            }
+        };
+        reader.push(file.as_bytes(), &mut settle).unwrap();
+        reader.finish(&mut settle).unwrap();
+        let (plan, exceptions) = (draft.finish().unwrap(), Exceptions::new());
+        let mut reporter = Reporter::new(&mapping, &plan, &exceptions);
+        let (mut lines, mut rejected) = (Vec::new(), Vec::new());
+        for part in file.as_bytes().chunks(chunk) {
+            reporter.push(part).unwrap();
+            lines.append(&mut reporter.take_report());
+            rejected.append(&mut reporter.take_rejected());
+        }
+        reporter.finish().unwrap();
+        lines.append(&mut reporter.take_report());
+        rejected.append(&mut reporter.take_rejected());
+        (
+            String::from_utf8(lines).unwrap(),
+            String::from_utf8(rejected).unwrap(),
+            reporter.into_problems(),
+        )
+    }
+
+    const FILE: &str = "Email,First,Last,Status,Job,Site\n\
+        a@x.example,Ann,Lee,1,J,S\n\
+        bo,Bo,,1,\"=1+1\",S\n\
+        a@x.example,Ann,Lee,1,J,S\n\
+        a@x.example,Anna,Lee,1,J,S\n\
+        c@x.example,C,Li,1,J,S,more,\"and, more\"\n";
+
+    #[test]
+    fn the_report_has_a_line_for_everything_that_happened() {
+        for chunk in [1, 7, 4096] {
+            let (lines, rejected, problems) = report(FILE, chunk);
+            assert_eq!(
+                lines,
+                "row,identity,outcome,code,field,value,message\r\n\
+                2,a@x.example,created,,,,Created.\r\n\
+                3,bo,not_processed,invalid_email,email,bo,\"Row 3, “Email”: not one e-mail address. Row 3, “Last”: empty, and required.\"\r\n\
+                4,a@x.example,warning,duplicate_row,,,Row 4: the same as row 2.\r\n\
+                5,a@x.example,not_processed,conflicting_row,,,Row 5: row 2 says something else about the same person and was used.\r\n\
+                6,c@x.example,not_processed,wrong_field_count,,,Row 6: 8 cells where the header has 6.\r\n"
+            );
+            assert_eq!(
+                rejected,
+                "Email,First,Last,Status,Job,Site,feed_problem\r\n\
+                bo,Bo,,1,'=1+1,S,\"invalid_email: Row 3, “Email”: not one e-mail address. Row 3, “Last”: empty, and required.\"\r\n\
+                a@x.example,Anna,Lee,1,J,S,conflicting_row: Row 5: row 2 says something else about the same person and was used.\r\n\
+                c@x.example,C,Li,1,J,S,wrong_field_count: Row 6: 8 cells where the header has 6.,more,\"and, more\"\r\n"
+            );
+            let codes: Vec<_> = problems
+                .iter()
+                .map(|problem| (problem.row.unwrap(), problem.code.as_str()))
+                .collect();
+            assert_eq!(
+                codes,
+                [
+                    (3, "invalid_email"),
+                    (4, "duplicate_row"),
+                    (5, "conflicting_row"),
+                    (6, "wrong_field_count")
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn rejected_rows_that_are_corrected_work_and_are_what_they_were() {
+        let (_, rejected, _) = report(FILE, 4096);
+        let corrected = rejected
+            .lines()
+            .take(2)
+            .collect::<Vec<_>>()
+            .join("\n")
+            .replace("bo,Bo,,", "bo@x.example,Bo,Li,");
+        let mapping = mapping();
+        let mut reader = FileReader::new(&mapping);
+        let mut jobs = Vec::new();
+        let mut each = |header: &Header, row: Row<'_>| {
+            let record = UserRecord::read(header, &row).ok().unwrap();
+            jobs.extend(
+                record
+                    .custom
+                    .iter()
+                    .map(|(_, value)| value.map(str::to_owned)),
+            );
+        };
+        reader.push(corrected.as_bytes(), &mut each).unwrap();
+        reader.finish(&mut each).unwrap();
+        assert_eq!(jobs, [Some("=1+1".to_owned()), Some("S".to_owned())]);
+        // Rejected again, the row has the problem of the day and not that of the day before as well.
+        let (_, again, _) = report(
+            &rejected.lines().take(2).collect::<Vec<_>>().join("\n"),
+            4096,
+        );
+        assert_eq!(
+            again.lines().next(),
+            Some("Email,First,Last,Status,Job,Site,feed_problem")
+        );
+        assert_eq!(again.matches("feed_problem").count(), 1);
+        assert!(
+            again.contains(",'=1+1,") && !again.contains("''="),
+            "{again}"
+        );
+    }
+
+    #[test]
+    fn a_refused_file_has_a_line_for_each_reason() {
+        let problems = [
+            Problem::new(ProblemCode::MissingHeader)
+                .row(1)
+                .column("First")
+                .field("first_name")
+                .message("No “First”."),
+            Problem::new(ProblemCode::NoMapping),
+        ];
+        let text = String::from_utf8(rejection(&problems)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[1],
+            "1,,rejected,missing_header,first_name,,No “First”."
+        );
+        assert!(lines[2].starts_with(",,rejected,no_mapping,,,"));
+    }
+
+    #[test]
+    fn rows_that_did_not_come_out_as_planned_say_so() {
+        let mapping = mapping();
+        let user_id = UserId::by_email("1".parse().unwrap(), &EmailKey::of("a@x.example"), 0);
+        let mut draft = Draft::new(
+            {
+                let mut scanner = Scanner::new(&mapping);
+                scanner
+                    .push(
+                        FILE.lines()
+                            .take(2)
+                            .collect::<Vec<_>>()
+                            .join("\n")
+                            .as_bytes(),
+                    )
+                    .unwrap();
+                scanner.finish().unwrap()
+            },
+            &Roster::default(),
+        );
+        draft.create(
+            2,
+            "1".parse().unwrap(),
+            &EmailKey::of("a@x.example"),
+            &Roster::default(),
+        );
+        let plan = draft.finish().unwrap();
+        assert_eq!(plan.action(2), Some(Action::Create { user_id }));
+        for (outcome, expected) in [
+            (Outcome::ChangedMeanwhile, ",warning,changed_meanwhile,"),
+            (Outcome::Updated, ",updated,"),
+            (Outcome::Unchanged, ""),
+        ] {
+            let exceptions = Exceptions::from([(2, outcome)]);
+            let mut reporter = Reporter::new(&mapping, &plan, &exceptions);
+            reporter
+                .push(
+                    FILE.lines()
+                        .take(2)
+                        .collect::<Vec<_>>()
+                        .join("\n")
+                        .as_bytes(),
+                )
+                .unwrap();
+            reporter.finish().unwrap();
+            let text = String::from_utf8(reporter.take_report()).unwrap();
+            assert_eq!(
+                text.lines().count(),
+                if expected.is_empty() { 1 } else { 2 }
+            );
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn protecting_is_taken_back_exactly(cell in "['=+@\t\ra -]{0,6}") {
+            let protected = protect(&cell).into_owned();
+            prop_assert!(!is_formula(&protected));
+            prop_assert_eq!(unprotect(&protected), cell);
+        }
+    }
+}
