@@ -1,1 +1,22 @@
-fn main() {}
+//! `configure-feed`: sets portals up, authorises their feeds, keeps their mappings. Boots, and no more.
+
+mod authorisation;
+mod mapping;
+mod portal;
+mod routes;
+
+use platform::feed::FeedTable;
+use platform::{aws, clock, environment, telemetry, web};
+use routes::Context;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init();
+    let feed_table = environment::required("FEED_TABLE")?;
+    let config = aws::sdk_config().await;
+    let context = Context {
+        feed: FeedTable::new(&config, feed_table),
+        clock: clock::system,
+    };
+    web::serve(routes::routes(context)).await
+}

@@ -60,7 +60,7 @@ impl fmt::Display for PortalId {
 #[serde(transparent)]
 pub struct UserId(Uuid);
 
-/// The namespace of our UUIDv5s. Changing it would give every person a second account.
+/// The namespace of our UUIDv5 ids. Changing it would give every person a second account.
 const USER_ID_NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_3a52_9d0e_4b7b_8a61_2e5d_c0f4_7b19);
 
 impl UserId {

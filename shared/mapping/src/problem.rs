@@ -2,10 +2,10 @@
 //! API use the same codes; the table in the README is generated from [`ProblemCode::ALL`].
 //! No rule is decided here: the places that decide name a code from here.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How much a problem costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The whole file is refused; nothing was written.
@@ -180,6 +180,12 @@ problem_codes! {
     PortalNotFound, "portal_not_found", Request,
         "The portal has not been set up.",
         "A Go1 operator sets the portal up first.";
+    MethodNotAllowed, "method_not_allowed", Request,
+        "This address does not take requests of this kind.",
+        "See the documentation for what the address takes.";
+    MappingNotFound, "mapping_not_found", Request,
+        "The portal has no data mapping yet.",
+        "Map the columns of a sample file to Go1 fields.";
     UploadNotFound, "upload_not_found", Request,
         "The portal has no such upload.",
         "Take the id from the upload history.";
@@ -203,29 +209,39 @@ impl Serialize for ProblemCode {
     }
 }
 
+impl<'de> Deserialize<'de> for ProblemCode {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = String::deserialize(deserializer)?;
+        let known = ProblemCode::ALL.iter().find(|known| known.as_str() == code);
+        known
+            .copied()
+            .ok_or_else(|| serde::de::Error::custom("not a problem code"))
+    }
+}
+
 /// One thing that is wrong, with its place. What means nothing for a code is absent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// What is wrong.
     pub code: ProblemCode,
     /// What it costs; always the code's own.
     pub severity: Severity,
     /// The row as a spreadsheet numbers it; the file's first line is 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<u64>,
     /// The customer's name for the column.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
     /// The Go1 field.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// The value that is wrong, shortened to [`SHOWN_VALUE_CHARS`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// A sentence for the person who reads the report.
     pub message: String,
     /// Offset in bytes from the start of the file.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub byte: Option<u64>,
 }
 

@@ -2,7 +2,8 @@
 //! it. Keys, versions and the shape of the stored item belong to the table's own module.
 
 use crate::fields::{CustomFieldName, Field};
-use crate::record::{Fingerprint, UserRecord};
+use crate::mapping::Mapping;
+use crate::record::{Fingerprint, Person};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,19 +48,19 @@ pub struct User {
 
 impl User {
     /// The user that a row creates.
-    pub fn create(record: &UserRecord<'_>) -> Self {
+    pub fn create(person: &Person) -> Self {
+        let values = person
+            .custom
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
         User {
-            email: record.email.to_owned(),
-            first_name: record.first_name.to_owned(),
-            last_name: record.last_name.to_owned(),
-            status: record.status.unwrap_or(Status::Active),
-            custom: record
-                .custom
-                .iter()
-                .filter_map(|(name, value)| value.map(|value| ((*name).clone(), value.to_owned())))
-                .collect(),
+            email: person.email.clone(),
+            first_name: person.first_name.clone(),
+            last_name: person.last_name.clone(),
+            status: person.status.unwrap_or(Status::Active),
+            custom: values.collect(),
             feed_managed: true,
-            fingerprint: Some(record.fingerprint()),
+            fingerprint: Some(person.fingerprint),
         }
     }
 }
@@ -116,27 +117,25 @@ impl ChangedFields {
 
 /// Decides what an accepted row does to the user it is about (`docs/rules.md`, "What a row does").
 /// Only mapped fields, only what differs; an empty cell keeps what is there unless the mapping clears it.
-pub fn decide(record: &UserRecord<'_>, user: &User) -> Decision {
-    let fingerprint = record.fingerprint();
+pub fn decide(mapping: &Mapping, person: &Person, user: &User) -> Decision {
+    let fingerprint = person.fingerprint;
     if user.feed_managed && user.fingerprint == Some(fingerprint) {
         return Decision::Unchanged;
     }
     let mut after = user.clone();
     let mut fields = ChangedFields::default();
-    for (index, field) in record.fields().enumerate() {
-        let differs = match field {
-            Field::Email => replace(&mut after.email, record.email),
-            Field::FirstName => replace(&mut after.first_name, record.first_name),
-            Field::LastName => replace(&mut after.last_name, record.last_name),
-            Field::Status => record.status.is_some_and(|status| {
-                let differs = after.status != status;
-                after.status = status;
-                differs
-            }),
-            Field::Custom(name) => match record.custom.iter().find(|(custom, _)| *custom == name) {
+    for (index, mapped) in mapping.fields().iter().enumerate() {
+        let differs = match &mapped.field {
+            Field::Email => replace(&mut after.email, &person.email),
+            Field::FirstName => replace(&mut after.first_name, &person.first_name),
+            Field::LastName => replace(&mut after.last_name, &person.last_name),
+            Field::Status => {
+                after.status = person.status.unwrap_or(user.status);
+                after.status != user.status
+            }
+            Field::Custom(name) => match person.custom.iter().find(|(custom, _)| custom == name) {
                 Some((_, Some(value))) => {
-                    let before = after.custom.insert(name.clone(), (*value).to_owned());
-                    before.as_deref() != Some(value)
+                    after.custom.insert(name.clone(), value.clone()).as_ref() != Some(value)
                 }
                 Some((_, None)) => after.custom.remove(name).is_some(),
                 None => false,

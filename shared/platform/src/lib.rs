@@ -1,1 +1,25 @@
+//! What more than one function needs of the world: the two tables, the two buckets, who is calling, the
+//! environment, telemetry. Concrete structs over the SDK's clients; no rule of the feed is decided here,
+//! those are in `mapping`.
+//!
+//! # Layout
+//!
+//! - [`environment`], [`clock`], [`aws`], [`telemetry`]: read once, in `main`.
+//! - [`keys`]: the only place where `pk` and `sk` are spelled.
+//! - [`users`]: the users table.
+//! - [`feed`]: the feed table; a file for each kind of item.
+//! - [`objects`]: the customers' files, and what is written about them.
+//! - `web` (feature `web`): who is calling, and how an answer looks. For the functions behind the API.
+//! - [`failure`]: a call to AWS that did not work.
 
+pub mod aws;
+pub mod clock;
+pub mod environment;
+pub mod failure;
+pub mod feed;
+pub mod keys;
+pub mod objects;
+pub mod telemetry;
+pub mod users;
+#[cfg(feature = "web")]
+pub mod web;

@@ -1,0 +1,71 @@
+//! `/portals/{portal_id}/feed/mapping`: which column feeds which field. Saving makes a new version; an
+//! old one never changes.
+
+use crate::portal::find;
+use crate::routes::Context;
+use ::mapping::mapping::{Mapping, MappingDraft};
+use ::mapping::problem::ProblemCode;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use platform::clock::stamp;
+use platform::feed::StoredMapping;
+use platform::web::{AdministratorOf, JsonBody, Refusal};
+use serde::Serialize;
+
+/// A mapping as it is shown.
+#[derive(Serialize)]
+pub(crate) struct MappingAnswer {
+    #[serde(flatten)]
+    draft: MappingDraft,
+    version: u64,
+    created_at: String,
+}
+
+impl From<StoredMapping> for MappingAnswer {
+    fn from(stored: StoredMapping) -> Self {
+        MappingAnswer {
+            draft: stored.draft,
+            version: stored.version,
+            created_at: stored.created_at,
+        }
+    }
+}
+
+pub(crate) async fn show(
+    AdministratorOf(portal_id, _): AdministratorOf,
+    State(context): State<Context>,
+) -> Result<Json<MappingAnswer>, Refusal> {
+    find(&context, portal_id).await?;
+    match context.feed.mapping(portal_id).await? {
+        Some(stored) => Ok(Json(stored.into())),
+        None => Err(Refusal::new(ProblemCode::MappingNotFound)),
+    }
+}
+
+/// 201 for the portal's first mapping, 200 for one that takes another's place.
+pub(crate) async fn put(
+    AdministratorOf(portal_id, _): AdministratorOf,
+    State(context): State<Context>,
+    JsonBody(draft): JsonBody<MappingDraft>,
+) -> Result<(StatusCode, Json<MappingAnswer>), Refusal> {
+    let portal = find(&context, portal_id).await?;
+    Mapping::check(&draft, &portal.settings.catalogue()).map_err(Refusal::all)?;
+    let created_at = stamp((context.clock)());
+    let before = context.feed.mapping(portal_id).await?;
+    match context
+        .feed
+        .put_mapping(portal_id, &portal, draft, created_at)
+        .await?
+    {
+        Some(stored) => {
+            let status = if before.is_some() {
+                StatusCode::OK
+            } else {
+                StatusCode::CREATED
+            };
+            Ok((status, Json(stored.into())))
+        }
+        None => Err(Refusal::new(ProblemCode::Conflict)),
+    }
+}

@@ -1,0 +1,35 @@
+//! Which request goes where.
+
+use crate::{document, upload};
+use axum::Router;
+use axum::routing::get;
+use platform::clock::Clock;
+use platform::feed::FeedTable;
+use platform::objects::ReportsBucket;
+
+/// What every route is given.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) feed: FeedTable,
+    pub(crate) reports: ReportsBucket,
+    pub(crate) clock: Clock,
+}
+
+/// The API's part under `/portals/{portal_id}/uploads`.
+pub(crate) fn routes(context: Context) -> Router {
+    Router::new()
+        .route("/portals/{portal_id}/uploads", get(upload::list))
+        .route(
+            "/portals/{portal_id}/uploads/{upload_id}",
+            get(upload::show),
+        )
+        .route(
+            "/portals/{portal_id}/uploads/{upload_id}/report",
+            get(document::report),
+        )
+        .route(
+            "/portals/{portal_id}/uploads/{upload_id}/rejected",
+            get(document::rejected),
+        )
+        .with_state(context)
+}

@@ -1,0 +1,95 @@
+//! The history, newest first, and one upload with its progress.
+
+use crate::routes::Context;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use mapping::identity::PortalId;
+use mapping::problem::{Problem, ProblemCode};
+use platform::feed::UploadRecord;
+use platform::web::{AdministratorOf, Refusal};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// A page of the history.
+#[derive(Serialize)]
+pub(crate) struct Page {
+    items: Vec<UploadRecord>,
+    /// Where the next page begins; `null` on the last.
+    cursor: Option<String>,
+}
+
+const DEFAULT_LIMIT: u8 = 20;
+const MAX_LIMIT: u8 = 100;
+
+pub(crate) async fn list(
+    AdministratorOf(portal_id, _): AdministratorOf,
+    State(context): State<Context>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Json<Page>, Refusal> {
+    let mut problems = Vec::new();
+    let mut invalid = |name: &str, value: &str, message: &str| {
+        problems.push(
+            Problem::new(ProblemCode::InvalidValue)
+                .field(name)
+                .value(value)
+                .message(message),
+        );
+    };
+    let limit = query
+        .get("limit")
+        .map_or(Some(DEFAULT_LIMIT), |limit| limit.parse().ok());
+    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    if limit.is_none() {
+        invalid(
+            "limit",
+            query.get("limit").map_or("", String::as_str),
+            "A limit is a number from 1 to 100.",
+        );
+    }
+    let cursor = query.get("cursor").map(|cursor| cursor.parse()).transpose();
+    if cursor.is_err() {
+        invalid(
+            "cursor",
+            query.get("cursor").map_or("", String::as_str),
+            "A cursor comes from the page before.",
+        );
+    }
+    let (Some(limit), Ok(cursor)) = (limit, cursor) else {
+        return Err(Refusal::all(problems));
+    };
+    portal_exists(&context, portal_id).await?;
+    let (items, next) = context.feed.uploads(portal_id, limit, cursor).await?;
+    Ok(Json(Page {
+        items,
+        cursor: next.map(|next| next.to_string()),
+    }))
+}
+
+pub(crate) async fn show(
+    AdministratorOf(portal_id, _): AdministratorOf,
+    State(context): State<Context>,
+    Path((_, upload_id)): Path<(String, String)>,
+) -> Result<Json<UploadRecord>, Refusal> {
+    Ok(Json(find(&context, portal_id, &upload_id).await?))
+}
+
+/// The upload, or the refusal that there is none.
+pub(crate) async fn find(
+    context: &Context,
+    portal_id: PortalId,
+    upload_id: &str,
+) -> Result<UploadRecord, Refusal> {
+    // Whatever is no id is no upload either.
+    let Ok(upload_id) = upload_id.parse() else {
+        return Err(Refusal::new(ProblemCode::UploadNotFound));
+    };
+    let upload = context.feed.upload(portal_id, upload_id).await?;
+    upload.ok_or_else(|| Refusal::new(ProblemCode::UploadNotFound))
+}
+
+async fn portal_exists(context: &Context, portal_id: PortalId) -> Result<(), Refusal> {
+    match context.feed.portal(portal_id).await? {
+        Some(_) => Ok(()),
+        None => Err(Refusal::new(ProblemCode::PortalNotFound)),
+    }
+}

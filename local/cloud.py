@@ -1,0 +1,256 @@
+"""The local cloud: `up` starts it and deploys the stack to it, `down` ends it and removes its traces.
+
+Needs nothing but Python 3.10: the cloud and the tools are installed into virtual environments of their
+own below target/local. What needs those tools, building and deploying, is in deploy.py beside this file.
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+# Everything that make up leaves: make down removes it all but the environments, which are a cache of downloads.
+LOCAL = ROOT / "target" / "local"
+CLOUD_VENV = LOCAL / "venv-cloud"
+TOOLS_VENV = LOCAL / "venv-tools"
+TMP = LOCAL / "tmp"
+LOG = LOCAL / "cloud.log"
+# The process and the port of the running cloud.
+PROCESS = LOCAL / "cloud.json"
+STACK = LOCAL / "stack.json"
+
+REGION = "us-east-1"
+START_SECONDS = 60
+STOP_SECONDS = 10
+
+
+class Failure(Exception):
+    """Something that the person at the terminal can act on: shown without a traceback."""
+
+
+def say(text: str, since: float) -> None:
+    print(f"[{time.monotonic() - since:4.0f}s] {text}", flush=True)
+
+
+def main() -> int:
+    commands = {"up": up, "down": down, "ready": ready}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+        print(f"usage: {sys.argv[0]} {'|'.join(commands)}", file=sys.stderr)
+        return 2
+    try:
+        return commands[sys.argv[1]]()
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+
+
+def up() -> int:
+    since = time.monotonic()
+    LOCAL.mkdir(parents=True, exist_ok=True)
+    if install(CLOUD_VENV, HERE / "requirements-cloud.txt", since):
+        end_processes()
+    install(TOOLS_VENV, HERE / "requirements-tools.txt", since)
+
+    port = running()
+    if port is None:
+        end_processes()
+        port = wanted_port() or free_port()
+        say(f"Starting the local cloud on port {port}", since)
+        start(port)
+    else:
+        say(f"The local cloud is up on port {port}", since)
+
+    deploy = [TOOLS_VENV / "bin" / "python", HERE / "deploy.py", endpoint(port), str(since)]
+    return subprocess.run(deploy, cwd=ROOT, env=client_environment(port)).returncode
+
+
+def down() -> int:
+    end_processes()
+    if LOCAL.is_dir():
+        for entry in LOCAL.iterdir():
+            if entry in (CLOUD_VENV, TOOLS_VENV):
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+    print("The local cloud is down")
+    return 0
+
+
+def ready() -> int:
+    """Says by its exit code alone whether there is a stack to talk to."""
+    return 0 if STACK.is_file() and running() is not None else 1
+
+
+# ---------------------------------------------------------------- Virtual environments
+
+
+def install(venv: Path, requirements: Path, since: float) -> bool:
+    """Makes the environment anew, and says so, unless it holds exactly these requirements, for this Python."""
+    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    stamp = venv / "installed"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return False
+    say(f"Installing {requirements.relative_to(ROOT)}", since)
+    run([sys.executable, "-m", "venv", "--clear", venv])
+    run([venv / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements])
+    stamp.write_text(wanted)
+    return True
+
+
+def run(command: list[str | Path]) -> None:
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        raise Failure(f"this failed: {' '.join(str(part) for part in command)}")
+
+
+# ---------------------------------------------------------------- The process
+
+
+def endpoint(port: int) -> str:
+    # An address, not a name: clients then name the bucket in the path instead of the host.
+    return f"http://127.0.0.1:{port}"
+
+
+def wanted_port() -> int | None:
+    wanted = os.environ.get("PORT", "")
+    if not wanted:
+        return None
+    if not wanted.isdecimal():
+        raise Failure(f"PORT is {wanted}: not a number")
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", int(wanted))) == 0:
+            raise Failure(f"port {wanted} is taken; choose another by PORT, or leave it out")
+    return int(wanted)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(port: int) -> None:
+    TMP.mkdir(exist_ok=True)
+    environment = plain_environment() | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        # Signatures and IAM policies are checked as on AWS.
+        "AUTH": "true",
+        # A listener of its own, on a port of its own, for a service that is not in use here.
+        "IOT_MTLS_ENABLED": "0",
+        # Functions inherit this, and so find their way back.
+        "AWS_ENDPOINT_URL": endpoint(port),
+        # It makes these directories even when it keeps nothing.
+        "STATE_DIR": str(TMP / "state"),
+        "S3_DATA_DIR": str(TMP / "s3"),
+        "TMPDIR": str(TMP),
+    }
+    with LOG.open("wb") as log:
+        # A session of its own: it outlives this command, and it ends together with its functions.
+        process = subprocess.Popen(
+            [CLOUD_VENV / "bin" / "ministack"],
+            cwd=LOCAL,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    PROCESS.write_text(json.dumps({"pid": process.pid, "port": port}))
+    deadline = time.monotonic() + START_SECONDS
+    while not healthy(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise Failure(f"the local cloud did not start; see {LOG.relative_to(ROOT)}")
+        time.sleep(0.1)
+
+
+def running() -> int | None:
+    """The port of the cloud that this project started, if it is up and well."""
+    process = read_process()
+    if process and group_is_ours(process["pid"]) and healthy(process["port"]):
+        return process["port"]
+    return None
+
+
+def read_process() -> dict[str, int] | None:
+    try:
+        return json.loads(PROCESS.read_text())
+    except FileNotFoundError:
+        return None
+
+
+def healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/_ministack/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def end_processes() -> None:
+    """Ends the cloud and its functions, which are one process group. The stack is gone with it."""
+    process = read_process()
+    for ending in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + STOP_SECONDS
+        if process and group_is_ours(process["pid"]):
+            os.killpg(process["pid"], ending)
+        while process and group_is_ours(process["pid"]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    PROCESS.unlink(missing_ok=True)
+    STACK.unlink(missing_ok=True)
+
+
+def group_is_ours(group: int) -> bool:
+    """Whether the group runs what lies in target/local: its number may long belong to somebody else."""
+    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pgid=,args="], capture_output=True, text=True, check=True)
+    rows = (line.split(None, 1) for line in listing.stdout.splitlines())
+    return any(len(row) == 2 and row[0] == str(group) and str(LOCAL) in row[1] for row in rows)
+
+
+# ---------------------------------------------------------------- Environments
+
+
+def plain_environment() -> dict[str, str]:
+    """This environment without anything that points an AWS client at a real account, or through a proxy."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return environment | {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+
+
+def client_environment(port: int) -> dict[str, str]:
+    return plain_environment() | {
+        "AWS_ENDPOINT_URL": endpoint(port),
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        # The local cloud's root key, which may do everything.
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "PATH": f"{TOOLS_VENV / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_CHECK_VERSION": "0",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

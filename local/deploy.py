@@ -1,0 +1,166 @@
+"""Builds the functions, deploys the stack to the running local cloud and makes two accounts to sign in with.
+
+Started by cloud.py, with the Python that has boto3 and SAM: `deploy.py <endpoint> <start of the clock>`.
+What it leaves for others is target/local/stack.json.
+"""
+
+import json
+import os
+import secrets
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
+from cloud import LOCAL, REGION, ROOT, STACK, Failure, run, say
+
+STACK_NAME = "go1-user-feed"
+ARTIFACTS_BUCKET = "local-deployment"
+BINARIES = ROOT / "target" / "lambda"
+TEMPLATE = LOCAL / "template.yaml"
+DEPLOY_LOG = LOCAL / "deploy.log"
+PARAMETERS = {
+    "Stage": "local",
+    # The local cloud speaks plain HTTP.
+    "RequireTls": "false",
+    "TokenHours": "24",
+}
+
+PORTAL_ID = "1001"
+# Group, and at the same time the name of the token: its address and its other attributes.
+ACCOUNTS = {
+    "operator": {"email": "operator@go1.example"},
+    "administrator": {"email": "administrator@customer.example", "custom:portal_id": PORTAL_ID},
+}
+
+
+def main() -> int:
+    endpoint, since = sys.argv[1], float(sys.argv[2])
+    try:
+        say("Building the functions", since)
+        build()
+        say("Deploying the stack", since)
+        deploy()
+        outputs = read_outputs(endpoint)
+        say("Making the accounts", since)
+        tokens = make_accounts(outputs["UserPoolId"], outputs["UserPoolClientId"])
+        write_stack(endpoint, outputs, tokens)
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    say(f"Ready: {STACK.relative_to(ROOT)} says where everything is", since)
+    return 0
+
+
+def build() -> None:
+    # With the machine's own compiler, for the machine itself: cross-compiling would need zig.
+    run(["cargo", "lambda", "build", "--locked", "--compiler", "cargo", "--lambda-dir", BINARIES])
+
+
+def deploy() -> None:
+    TEMPLATE.write_text(yaml_dump(with_built_binaries((ROOT / "template.yaml").read_text())))
+    boto3.client("s3").create_bucket(Bucket=ARTIFACTS_BUCKET)
+    command = [
+        "sam", "deploy",
+        "--template-file", TEMPLATE,
+        "--stack-name", STACK_NAME,
+        "--s3-bucket", ARTIFACTS_BUCKET,
+        "--capabilities", "CAPABILITY_IAM",
+        "--no-confirm-changeset",
+        "--no-fail-on-empty-changeset",
+        # A stack that failed at birth could not be deployed over.
+        "--on-failure", "DELETE",
+        "--parameter-overrides", *(f"{name}={value}" for name, value in PARAMETERS.items()),
+    ]  # fmt: skip
+    # SAM keeps notes about itself, in the home directory unless told otherwise.
+    environment = os.environ | {"__SAM_CLI_APP_DIR": str(LOCAL / "sam"), "TMPDIR": str(LOCAL / "tmp")}
+    with DEPLOY_LOG.open("wb") as log:
+        outcome = subprocess.run(command, cwd=LOCAL, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    if outcome.returncode != 0:
+        print(DEPLOY_LOG.read_text()[-4000:], file=sys.stderr)
+        raise Failure(f"sam deploy failed; all it said is in {DEPLOY_LOG.relative_to(ROOT)}")
+
+
+def with_built_binaries(text: str) -> dict:
+    """The template with each function's code where the build has put it: nothing is left for `sam build` to do."""
+    template = yaml_parse(text)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            binary = resource.pop("Metadata")["BuildProperties"]["Binary"]
+            resource["Properties"]["CodeUri"] = str(BINARIES / binary)
+            allow_partiql(resource["Properties"]["Policies"])
+    return template
+
+
+def allow_partiql(policies: list[dict]) -> None:
+    """AWS authorises what each statement of a PartiQL batch does; the local cloud only the call, on anything."""
+    for policy in policies:
+        if any("dynamodb:PartiQL" in str(statement["Action"]) for statement in policy["Statement"]):
+            policy["Statement"].append(
+                {"Effect": "Allow", "Action": "dynamodb:BatchExecuteStatement", "Resource": "*"}
+            )
+
+
+def read_outputs(endpoint: str) -> dict[str, str]:
+    stack = boto3.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    # http://<api>.execute-api.127.0.0.1:<port> is no name that resolves; the cloud has a path for it.
+    api = outputs["ApiUrl"].removeprefix("http://").split(".")[0]
+    outputs["ApiUrl"] = f"{endpoint}/_aws/execute-api/{api}/$default"
+    return outputs
+
+
+def make_accounts(pool: str, client: str) -> dict[str, str]:
+    """An ID token for each account. The accounts may be there already; their passwords are new each time."""
+    cognito = boto3.client("cognito-idp")
+    tokens = {}
+    for group, attributes in ACCOUNTS.items():
+        email, password = attributes["email"], new_password()
+        user = {"UserPoolId": pool, "Username": email}
+        wanted = [{"Name": name, "Value": value} for name, value in attributes.items()]
+        wanted.append({"Name": "email_verified", "Value": "true"})
+        try:
+            cognito.admin_create_user(**user, UserAttributes=wanted, MessageAction="SUPPRESS")
+        except cognito.exceptions.UsernameExistsException:
+            cognito.admin_update_user_attributes(**user, UserAttributes=wanted)
+        cognito.admin_set_user_password(**user, Password=password, Permanent=True)
+        cognito.admin_add_user_to_group(**user, GroupName=group)
+        signed_in = cognito.admin_initiate_auth(
+            UserPoolId=pool,
+            ClientId=client,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": email, "PASSWORD": password},
+        )
+        tokens[group] = signed_in["AuthenticationResult"]["IdToken"]
+    return tokens
+
+
+def new_password() -> str:
+    # One of each kind, as the pool demands, and plenty of chance.
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!#%+-.:=?@^_~")
+    return "".join(secrets.choice(kind) for kind in kinds) + secrets.token_urlsafe(24)
+
+
+def write_stack(endpoint: str, outputs: dict[str, str], tokens: dict[str, str]) -> None:
+    stack = {
+        "endpoint": endpoint,
+        "region": REGION,
+        "account": boto3.client("sts").get_caller_identity()["Account"],
+        "access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
+        "secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "outputs": outputs,
+        "tokens": tokens,
+        "portal_id": PORTAL_ID,
+    }
+    # It appears complete, and its owner's only.
+    draft: Path = STACK.with_suffix(".draft")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(stack, file, indent=2)
+    draft.replace(STACK)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+//! `MAPPING` and `MAPPING#<version>`: the mapping that files are read with, and every one that was saved.
+//! A version never changes, so a run that is taken up again reads its file as it did before.
+
+use super::{FeedTable, Portal, item_of};
+use crate::failure::CallFailed;
+use crate::keys::Key;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use mapping::identity::PortalId;
+use mapping::mapping::{FieldDraft, MappingDraft};
+use serde::{Deserialize, Serialize};
+
+/// A mapping that was accepted once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMapping {
+    /// 1 is the portal's first.
+    pub version: u64,
+    /// As it was sent.
+    pub draft: MappingDraft,
+    /// When it was saved.
+    pub created_at: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MappingItem {
+    version: u64,
+    columns: Vec<String>,
+    fields: Vec<FieldItem>,
+    identity: String,
+    auto_disable: bool,
+    created_at: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FieldItem {
+    field: String,
+    column: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on_empty: Option<String>,
+}
+
+impl From<&StoredMapping> for MappingItem {
+    fn from(stored: &StoredMapping) -> Self {
+        let MappingDraft {
+            columns,
+            fields,
+            identity,
+            auto_disable,
+        } = stored.draft.clone();
+        let fields = fields.into_iter().map(
+            |FieldDraft {
+                 field,
+                 column,
+                 on_empty,
+             }| FieldItem {
+                field,
+                column,
+                on_empty,
+            },
+        );
+        MappingItem {
+            version: stored.version,
+            columns,
+            fields: fields.collect(),
+            identity,
+            auto_disable,
+            created_at: stored.created_at.clone(),
+        }
+    }
+}
+
+impl From<MappingItem> for StoredMapping {
+    fn from(item: MappingItem) -> Self {
+        let MappingItem {
+            version,
+            columns,
+            fields,
+            identity,
+            auto_disable,
+            created_at,
+        } = item;
+        let fields = fields.into_iter().map(
+            |FieldItem {
+                 field,
+                 column,
+                 on_empty,
+             }| FieldDraft {
+                field,
+                column,
+                on_empty,
+            },
+        );
+        StoredMapping {
+            version,
+            draft: MappingDraft {
+                columns,
+                fields: fields.collect(),
+                identity,
+                auto_disable,
+            },
+            created_at,
+        }
+    }
+}
+
+impl FeedTable {
+    /// The mapping that files are read with now.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read.
+    pub async fn mapping(&self, portal: PortalId) -> Result<Option<StoredMapping>, CallFailed> {
+        let item: Option<MappingItem> = self.get("read the mapping", Key::mapping(portal)).await?;
+        Ok(item.map(StoredMapping::from))
+    }
+
+    /// A mapping as it was saved, also if another is used now.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read.
+    pub async fn mapping_version(
+        &self,
+        portal: PortalId,
+        version: u64,
+    ) -> Result<Option<StoredMapping>, CallFailed> {
+        let item: Option<MappingItem> = self
+            .get("read the mapping", Key::mapping_version(portal, version))
+            .await?;
+        Ok(item.map(StoredMapping::from))
+    }
+
+    /// Saves `draft` as the next version and uses it from now on. `portal_item` is the portal as it was
+    /// read when the draft was checked. `None`: somebody else saved a mapping meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn put_mapping(
+        &self,
+        portal: PortalId,
+        portal_item: &Portal,
+        draft: MappingDraft,
+        created_at: String,
+    ) -> Result<Option<StoredMapping>, CallFailed> {
+        const WHAT: &str = "store the mapping";
+        let before = portal_item.last_mapping_version;
+        let stored = StoredMapping {
+            version: before + 1,
+            draft,
+            created_at,
+        };
+        let counter = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::portal(portal).item()))
+            .update_expression("SET last_mapping_version = :next")
+            .condition_expression(
+                "attribute_exists(pk) AND (last_mapping_version = :before OR attribute_not_exists(last_mapping_version))",
+            )
+            .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
+            .expression_attribute_values(":next", AttributeValue::N(stored.version.to_string()))
+            .build()
+            .map_err(CallFailed::to(WHAT))?;
+        let mut request = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().update(counter).build());
+        for key in [
+            Key::mapping_version(portal, stored.version),
+            Key::mapping(portal),
+        ] {
+            let put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item_of(WHAT, &key, MappingItem::from(&stored))?))
+                .build()
+                .map_err(CallFailed::to(WHAT))?;
+            request = request.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        match request.send().await {
+            Ok(_) => Ok(Some(stored)),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_transaction_canceled_exception()) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(CallFailed::new(WHAT, error)),
+        }
+    }
+}

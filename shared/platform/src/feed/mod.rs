@@ -1,0 +1,64 @@
+//! The feed table: what the system knows of portals, mappings and uploads. One file for each kind of
+//! item; the item's shape does not leave it.
+
+mod mappings;
+mod portals;
+mod uploads;
+
+pub use mappings::StoredMapping;
+pub use portals::{Authorisation, Group, NamedField, Portal, PortalSettings};
+pub use uploads::{
+    Claim, Cursor, Held, ObjectVersion, Others, UploadId, UploadKind, UploadRecord, UploadStatus,
+};
+
+use crate::failure::CallFailed;
+use crate::keys::{Item, Key};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The feed table of all portals.
+#[derive(Clone)]
+pub struct FeedTable {
+    client: Client,
+    table: String,
+}
+
+impl FeedTable {
+    /// The table of this name.
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        FeedTable {
+            client: Client::new(config),
+            table,
+        }
+    }
+
+    /// One item, read consistently.
+    async fn get<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        key: Key,
+    ) -> Result<Option<T>, CallFailed> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.item()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(CallFailed::to(what))?;
+        answer
+            .item
+            .map(|item| serde_dynamo::from_item(item).map_err(CallFailed::to(what)))
+            .transpose()
+    }
+}
+
+/// The attributes of `value` under `key`. What is `None` is absent.
+fn item_of(what: &'static str, key: &Key, value: impl Serialize) -> Result<Item, CallFailed> {
+    let mut item: Item = serde_dynamo::to_item(value).map_err(CallFailed::to(what))?;
+    item.extend(key.item());
+    Ok(item)
+}

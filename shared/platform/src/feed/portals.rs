@@ -1,0 +1,261 @@
+//! `PORTAL`: a portal as an operator set it up, and whether its feed is authorised.
+
+use super::{FeedTable, item_of};
+use crate::failure::CallFailed;
+use crate::keys::{Item, Key};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use mapping::fields::{CustomFieldName, FieldCatalogue};
+use mapping::identity::PortalId;
+use serde::{Deserialize, Serialize};
+
+/// A portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Portal {
+    /// What an operator set up.
+    pub settings: PortalSettings,
+    /// `None`: not authorised, or withdrawn.
+    pub authorisation: Option<Authorisation>,
+    /// The number of the last mapping that was saved, also if it was reset since; 0: none ever.
+    pub last_mapping_version: u64,
+}
+
+/// What an operator sets up for a portal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortalSettings {
+    /// The company's name.
+    pub name: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// Whether people may be identified by an external id.
+    #[serde(default)]
+    pub external_id_enabled: bool,
+    /// The portal's own fields.
+    #[serde(default)]
+    pub custom_fields: Vec<NamedField>,
+    /// The groups that people can be added to.
+    #[serde(default)]
+    pub groups: Vec<Group>,
+}
+
+impl PortalSettings {
+    /// The fields that the portal can map.
+    pub fn catalogue(&self) -> FieldCatalogue {
+        FieldCatalogue {
+            custom: self
+                .custom_fields
+                .iter()
+                .map(|field| field.name.clone())
+                .collect(),
+        }
+    }
+}
+
+/// A custom field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedField {
+    /// As mappings and items spell it.
+    pub name: CustomFieldName,
+    /// As people read it.
+    pub label: String,
+}
+
+/// A group, and the learning that its members are assigned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// The group's number.
+    pub id: u64,
+    /// As people read it.
+    pub name: String,
+    /// What a member is assigned.
+    #[serde(default)]
+    pub learning_ids: Vec<u64>,
+}
+
+/// Who authorised the feed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authorisation {
+    /// The e-mail address of the token.
+    pub by: String,
+    /// When.
+    pub at: String,
+}
+
+impl std::fmt::Debug for Authorisation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authorisation")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The item. Settings, authorisation and mapping number are changed by different people, each by an
+/// update of its own attributes.
+#[derive(Serialize, Deserialize)]
+struct PortalItem {
+    #[serde(flatten)]
+    settings: SettingsAttributes,
+    authorised_by: Option<String>,
+    authorised_at: Option<String>,
+    #[serde(default)]
+    last_mapping_version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SettingsAttributes {
+    name: String,
+    country: String,
+    external_id_enabled: bool,
+    custom_fields: Vec<NamedField>,
+    groups: Vec<Group>,
+}
+
+/// The line in the list of portals; the portal's own item has the rest.
+#[derive(Serialize)]
+struct ListedPortal<'p> {
+    portal_id: PortalId,
+    name: &'p str,
+}
+
+impl From<PortalItem> for Portal {
+    fn from(item: PortalItem) -> Self {
+        let SettingsAttributes {
+            name,
+            country,
+            external_id_enabled,
+            custom_fields,
+            groups,
+        } = item.settings;
+        Portal {
+            settings: PortalSettings {
+                name,
+                country,
+                external_id_enabled,
+                custom_fields,
+                groups,
+            },
+            authorisation: item
+                .authorised_by
+                .zip(item.authorised_at)
+                .map(|(by, at)| Authorisation { by, at }),
+            last_mapping_version: item.last_mapping_version,
+        }
+    }
+}
+
+impl FeedTable {
+    /// The portal, if an operator set it up.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read.
+    pub async fn portal(&self, portal: PortalId) -> Result<Option<Portal>, CallFailed> {
+        let item: Option<PortalItem> = self.get("read the portal", Key::portal(portal)).await?;
+        Ok(item.map(Portal::from))
+    }
+
+    /// Sets a portal up, or changes what was set up; authorisation and mapping stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn put_portal(
+        &self,
+        portal: PortalId,
+        settings: &PortalSettings,
+    ) -> Result<(), CallFailed> {
+        const WHAT: &str = "store the portal";
+        let PortalSettings {
+            name,
+            country,
+            external_id_enabled,
+            custom_fields,
+            groups,
+        } = settings.clone();
+        let attributes = SettingsAttributes {
+            name,
+            country,
+            external_id_enabled,
+            custom_fields,
+            groups,
+        };
+        let attributes: Item = serde_dynamo::to_item(attributes).map_err(CallFailed::to(WHAT))?;
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::portal(portal).item()));
+        let mut sets = Vec::new();
+        for (nth, (name, value)) in attributes.into_iter().enumerate() {
+            sets.push(format!("#a{nth} = :a{nth}"));
+            update = update
+                .expression_attribute_names(format!("#a{nth}"), name)
+                .expression_attribute_values(format!(":a{nth}"), value);
+        }
+        let update = update.update_expression(format!("SET {}", sets.join(", ")));
+        let key = Key::portal_in_list(portal);
+        let listed = item_of(
+            WHAT,
+            &key,
+            ListedPortal {
+                portal_id: portal,
+                name: &settings.name,
+            },
+        )?;
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(listed));
+        self.client
+            .transact_write_items()
+            .transact_items(
+                TransactWriteItem::builder()
+                    .update(update.build().map_err(CallFailed::to(WHAT))?)
+                    .build(),
+            )
+            .transact_items(
+                TransactWriteItem::builder()
+                    .put(put.build().map_err(CallFailed::to(WHAT))?)
+                    .build(),
+            )
+            .send()
+            .await
+            .map_err(CallFailed::to(WHAT))?;
+        Ok(())
+    }
+
+    /// Authorises the feed (`Some`) or withdraws that (`None`). `false`: there is no such portal.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn authorise(
+        &self,
+        portal: PortalId,
+        authorisation: Option<&Authorisation>,
+    ) -> Result<bool, CallFailed> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::portal(portal).item()))
+            .condition_expression("attribute_exists(pk)");
+        let request = match authorisation {
+            Some(authorisation) => request
+                .update_expression("SET authorised_by = :by, authorised_at = :at")
+                .expression_attribute_values(":by", AttributeValue::S(authorisation.by.clone()))
+                .expression_attribute_values(":at", AttributeValue::S(authorisation.at.clone())),
+            None => request.update_expression("REMOVE authorised_by, authorised_at"),
+        };
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(CallFailed::new("store the authorisation", error)),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The only place where `pk` and `sk` are spelled, for both tables (`docs/architecture.md`, "Data").
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use mapping::identity::{PortalId, UserId};
+use std::collections::HashMap;
+use std::fmt;
+
+/// The name of both tables' partition key.
+pub const PK: &str = "pk";
+/// The name of both tables' sort key.
+pub const SK: &str = "sk";
+
+/// An item as the SDK has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Where an item is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Partition.
+    pub pk: String,
+    /// Place in the partition.
+    pub sk: String,
+}
+
+impl Key {
+    /// As the SDK wants it.
+    pub fn item(&self) -> Item {
+        let text = |value: &String| AttributeValue::S(value.clone());
+        HashMap::from([
+            (PK.to_owned(), text(&self.pk)),
+            (SK.to_owned(), text(&self.sk)),
+        ])
+    }
+
+    /// A user, in the users table.
+    pub fn user(portal: PortalId, user_id: UserId) -> Self {
+        Key {
+            pk: user_shard(portal, user_id.shard()),
+            sk: user_id.to_string(),
+        }
+    }
+
+    /// A portal.
+    pub fn portal(portal: PortalId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: "PORTAL".to_owned(),
+        }
+    }
+
+    /// The line of a portal in the list of all of them.
+    pub fn portal_in_list(portal: PortalId) -> Self {
+        Key {
+            pk: "PORTALS".to_owned(),
+            sk: portal.to_string(),
+        }
+    }
+
+    /// The mapping that files are read with.
+    pub fn mapping(portal: PortalId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: "MAPPING".to_owned(),
+        }
+    }
+
+    /// A mapping as it was once saved.
+    pub fn mapping_version(portal: PortalId, version: u64) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("MAPPING#{version}"),
+        }
+    }
+
+    /// An upload; ids sort by time.
+    pub fn upload(portal: PortalId, upload_id: impl fmt::Display) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("{UPLOAD_PREFIX}{upload_id}"),
+        }
+    }
+
+    /// The version of an object that was claimed once. A key may be as long as a sort key (1,024 bytes),
+    /// so it stands here as a hash.
+    pub fn object(portal: PortalId, object_hash: &str) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("OBJECT#{object_hash}"),
+        }
+    }
+}
+
+/// What the sort keys of uploads begin with.
+pub const UPLOAD_PREFIX: &str = "UPLOAD#";
+
+/// One of the 16 partitions of a portal's users: one partition takes 1,000 writes a second.
+pub fn user_shard(portal: PortalId, shard: char) -> String {
+    format!("{portal}#{shard}")
+}
+
+/// All of a portal's partitions.
+pub fn user_shards(portal: PortalId) -> impl Iterator<Item = String> {
+    "0123456789abcdef"
+        .chars()
+        .map(move |shard| user_shard(portal, shard))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mapping::identity::EmailKey;
+
+    #[test]
+    fn keys_are_spelled_as_documented() {
+        let portal: PortalId = "1001".parse().unwrap();
+        let user_id = UserId::by_email(portal, &EmailKey::of("ann@x.example"), 0);
+        let spelled = |key: Key| format!("{} / {}", key.pk, key.sk);
+        assert_eq!(
+            spelled(Key::user(portal, user_id)),
+            format!("1001#2 / {user_id}")
+        );
+        assert_eq!(spelled(Key::portal(portal)), "1001 / PORTAL");
+        assert_eq!(spelled(Key::mapping_version(portal, 3)), "1001 / MAPPING#3");
+        assert_eq!(spelled(Key::upload(portal, "01J")), "1001 / UPLOAD#01J");
+        assert_eq!(user_shards(portal).count(), 16);
+        assert!(user_shards(portal).any(|shard| shard == Key::user(portal, user_id).pk));
+    }
+}

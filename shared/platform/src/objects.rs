@@ -1,0 +1,382 @@
+//! The two buckets: the customers' files, read and never written, and what is written about them: kept
+//! plans and reports. Which bytes go where is decided by the caller.
+
+use crate::clock::stamp;
+use crate::failure::CallFailed;
+use crate::feed::{ObjectVersion, UploadId};
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::StalledStreamProtectionConfig;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use jiff::Timestamp;
+use mapping::identity::PortalId;
+use std::time::Duration;
+
+/// A download is read as fast as rows are written, so a stream may rest; the default of 5 s is short.
+const STALLED_STREAM_GRACE: Duration = Duration::from_secs(20);
+
+/// S3 takes parts from 5 MiB on.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long a link to a report works: long enough to click it, too short to pass it on.
+pub const LINK_LIFETIME: Duration = Duration::from_secs(300);
+
+/// A client for one of the buckets.
+fn s3_client(config: &SdkConfig) -> Client {
+    let protection = StalledStreamProtectionConfig::enabled()
+        .grace_period(STALLED_STREAM_GRACE)
+        .build();
+    Client::from_conf(
+        aws_sdk_s3::config::Builder::from(config)
+            .stalled_stream_protection(protection)
+            .build(),
+    )
+}
+
+/// Whether the service said that there is no such object.
+fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    let code = error.as_service_error().and_then(|error| error.code());
+    matches!(code, Some("NoSuchKey" | "NoSuchVersion" | "NotFound"))
+}
+
+/// The bucket that customers write to.
+#[derive(Clone)]
+pub struct FeedBucket {
+    client: Client,
+    bucket: String,
+}
+
+impl FeedBucket {
+    /// The bucket of this name.
+    pub fn new(config: &SdkConfig, bucket: String) -> Self {
+        FeedBucket {
+            client: s3_client(config),
+            bucket,
+        }
+    }
+
+    /// The bucket's name.
+    pub fn name(&self) -> &str {
+        &self.bucket
+    }
+
+    /// The current version of an object; `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be asked.
+    pub async fn current_version(&self, key: &str) -> Result<Option<ObjectVersion>, CallFailed> {
+        match self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await
+        {
+            Ok(head) => Ok(Some(ObjectVersion {
+                key: key.to_owned(),
+                version_id: head.version_id,
+                etag: head.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
+            })),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(CallFailed::new("ask for the file", error)),
+        }
+    }
+
+    /// The bytes of exactly this version; `None`: it was deleted.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be read.
+    pub async fn read(&self, object: &ObjectVersion) -> Result<Option<ByteStream>, CallFailed> {
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(&object.key)
+            .set_version_id(object.version_id.clone())
+            .if_match(&object.etag);
+        match request.send().await {
+            Ok(answer) => Ok(Some(answer.body)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(CallFailed::new("read the file", error)),
+        }
+    }
+}
+
+/// What can be downloaded about an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// A line for everything that happened.
+    Report,
+    /// The rows that were not processed.
+    Rejected,
+}
+
+impl Document {
+    fn file_name(self) -> &'static str {
+        match self {
+            Document::Report => "report.csv",
+            Document::Rejected => "rejected.csv",
+        }
+    }
+
+    fn key(self, portal: PortalId, upload: UploadId) -> String {
+        format!("{portal}/{upload}/{}", self.file_name())
+    }
+}
+
+/// The bucket that reports and kept plans are in.
+#[derive(Clone)]
+pub struct ReportsBucket {
+    client: Client,
+    bucket: String,
+}
+
+/// A link that works for a short time without signing in.
+pub struct Link {
+    /// Where the document can be fetched.
+    pub url: String,
+    /// Until when.
+    pub expires_at: String,
+}
+
+impl ReportsBucket {
+    /// The bucket of this name.
+    pub fn new(config: &SdkConfig, bucket: String) -> Self {
+        ReportsBucket {
+            client: s3_client(config),
+            bucket,
+        }
+    }
+
+    /// Keeps the plan of an upload unless one is kept already. `false`: one was.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be written.
+    pub async fn keep_plan(
+        &self,
+        portal: PortalId,
+        upload: UploadId,
+        plan: Vec<u8>,
+    ) -> Result<bool, CallFailed> {
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(plan_key(portal, upload))
+            .if_none_match("*")
+            .body(plan.into());
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error.as_service_error().and_then(|error| error.code())
+                    == Some("PreconditionFailed") =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(CallFailed::new("keep the plan", error)),
+        }
+    }
+
+    /// The plan that was kept for an upload.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be read.
+    pub async fn kept_plan(
+        &self,
+        portal: PortalId,
+        upload: UploadId,
+    ) -> Result<Option<Vec<u8>>, CallFailed> {
+        const WHAT: &str = "read the kept plan";
+        match self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(plan_key(portal, upload))
+            .send()
+            .await
+        {
+            Ok(answer) => {
+                let bytes = answer.body.collect().await.map_err(CallFailed::to(WHAT))?;
+                Ok(Some(bytes.to_vec()))
+            }
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(CallFailed::new(WHAT, error)),
+        }
+    }
+
+    /// Begins to write a document.
+    pub fn begin(&self, portal: PortalId, upload: UploadId, document: Document) -> DocumentWriter {
+        DocumentWriter {
+            client: self.client.clone(),
+            bucket: self.bucket.clone(),
+            key: document.key(portal, upload),
+            buffer: Vec::new(),
+            multipart: None,
+        }
+    }
+
+    /// A link to a document that was written.
+    ///
+    /// # Errors
+    ///
+    /// The link could not be signed.
+    pub async fn link(
+        &self,
+        portal: PortalId,
+        upload: UploadId,
+        document: Document,
+        now: Timestamp,
+    ) -> Result<Link, CallFailed> {
+        const WHAT: &str = "sign a link";
+        let lifetime = PresigningConfig::expires_in(LINK_LIFETIME).map_err(CallFailed::to(WHAT))?;
+        let name = document.file_name();
+        let signed = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(document.key(portal, upload))
+            .response_content_type("text/csv; charset=utf-8")
+            .response_content_disposition(format!("attachment; filename=\"{upload}-{name}\""))
+            .presigned(lifetime)
+            .await
+            .map_err(CallFailed::to(WHAT))?;
+        let expires_at = now
+            .checked_add(LINK_LIFETIME)
+            .map_err(CallFailed::to(WHAT))?;
+        Ok(Link {
+            url: signed.uri().to_owned(),
+            expires_at: stamp(expires_at),
+        })
+    }
+}
+
+fn plan_key(portal: PortalId, upload: UploadId) -> String {
+    format!("work/{portal}/{upload}/plan")
+}
+
+/// Writes a document as it is made, in parts once it is long, so that its length does not matter.
+/// Until [`DocumentWriter::finish`], nobody sees any of it.
+pub struct DocumentWriter {
+    client: Client,
+    bucket: String,
+    key: String,
+    buffer: Vec<u8>,
+    multipart: Option<Multipart>,
+}
+
+struct Multipart {
+    id: String,
+    parts: Vec<CompletedPart>,
+}
+
+const WRITE: &str = "write the report";
+
+impl DocumentWriter {
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be written. Parts that were written expire by the bucket's lifecycle.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), CallFailed> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= PART_BYTES {
+            self.write_part().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Makes the document visible, as a whole.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be written.
+    pub async fn finish(mut self) -> Result<(), CallFailed> {
+        if self.multipart.is_none() {
+            let request = self
+                .client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(&self.key)
+                .content_type("text/csv; charset=utf-8");
+            request
+                .body(self.buffer.into())
+                .send()
+                .await
+                .map_err(CallFailed::to(WRITE))?;
+            return Ok(());
+        }
+        if !self.buffer.is_empty() {
+            self.write_part().await?;
+        }
+        if let Some(Multipart { id, parts }) = self.multipart {
+            self.client
+                .complete_multipart_upload()
+                .bucket(&self.bucket)
+                .key(&self.key)
+                .upload_id(id)
+                .multipart_upload(
+                    CompletedMultipartUpload::builder()
+                        .set_parts(Some(parts))
+                        .build(),
+                )
+                .send()
+                .await
+                .map_err(CallFailed::to(WRITE))?;
+        }
+        Ok(())
+    }
+
+    async fn write_part(&mut self) -> Result<(), CallFailed> {
+        let mut multipart = match self.multipart.take() {
+            Some(multipart) => multipart,
+            None => {
+                let request = self
+                    .client
+                    .create_multipart_upload()
+                    .bucket(&self.bucket)
+                    .key(&self.key);
+                let begun = request
+                    .content_type("text/csv; charset=utf-8")
+                    .send()
+                    .await
+                    .map_err(CallFailed::to(WRITE))?;
+                let id = begun
+                    .upload_id
+                    .ok_or_else(|| CallFailed::new(WRITE, "S3 gave no upload id"))?;
+                Multipart {
+                    id,
+                    parts: Vec::new(),
+                }
+            }
+        };
+        let number = i32::try_from(multipart.parts.len() + 1).map_err(CallFailed::to(WRITE))?;
+        let answer = self
+            .client
+            .upload_part()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .upload_id(&multipart.id)
+            .part_number(number)
+            .body(std::mem::take(&mut self.buffer).into())
+            .send()
+            .await
+            .map_err(CallFailed::to(WRITE))?;
+        multipart.parts.push(
+            CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(answer.e_tag)
+                .build(),
+        );
+        self.multipart = Some(multipart);
+        Ok(())
+    }
+}

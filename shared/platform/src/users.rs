@@ -1,0 +1,504 @@
+//! The users table: the roster in brief, users as a whole, and conditional writes in batches. What is to
+//! be written is decided in `mapping`; the shape of an item does not leave this file.
+
+use crate::clock::stamp;
+use crate::failure::CallFailed;
+use crate::keys::{Item, Key, PK, SK, user_shards};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, KeysAndAttributes,
+    ReturnValuesOnConditionCheckFailure,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use mapping::identity::{EmailKey, IdentityHash, PortalId, UserId};
+use mapping::record::Fingerprint;
+use mapping::roster::{Roster, RosterEntry};
+use mapping::user::{Status, User};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// BatchGetItem's own limit.
+pub const READ_BATCH: usize = 100;
+
+/// BatchExecuteStatement's own limit.
+pub const WRITE_BATCH: usize = 25;
+
+/// Partitions read at the same time: enough to keep one CPU busy decoding.
+const SHARDS_IN_FLIGHT: usize = 4;
+
+/// How long a request that DynamoDB throttles is repeated before the invocation fails and is repeated.
+const RETRY_LIMIT: u32 = 12;
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_LONGEST: Duration = Duration::from_secs(5);
+
+/// The users of all portals.
+#[derive(Clone)]
+pub struct Users {
+    client: Client,
+    table: String,
+    insert: String,
+    update: String,
+    refresh: String,
+}
+
+/// A user with what the table keeps about the item itself.
+#[derive(Clone)]
+pub struct StoredUser {
+    /// Who it is.
+    pub user_id: UserId,
+    /// What the feed sees.
+    pub user: User,
+    /// Goes up with every change.
+    pub version: u64,
+    /// `<upload_id>#<run>` of the run that wrote last.
+    pub last_write: Option<String>,
+}
+
+/// A write on behalf of one run.
+pub struct UserWrite {
+    /// Who it is about.
+    pub user_id: UserId,
+    /// What is written.
+    pub kind: WriteKind,
+}
+
+/// What a [`UserWrite`] does; each is conditional.
+pub enum WriteKind {
+    /// A new user; refused if the id exists.
+    Create(User),
+    /// Everything the feed owns; refused if the version is another.
+    Update {
+        /// As it is to be.
+        after: Box<User>,
+        /// As it was read.
+        version: u64,
+    },
+    /// The fingerprint alone, which is no change; refused if the version is another.
+    Refresh {
+        /// Of the row that was applied.
+        fingerprint: Fingerprint,
+        /// As it was read.
+        version: u64,
+    },
+}
+
+/// How a conditional write came out.
+pub enum Written {
+    /// It is stored.
+    Done,
+    /// The condition did not hold; the user as it stands, if there is one.
+    Refused(Option<Box<StoredUser>>),
+}
+
+/// On whose behalf a write is made.
+pub struct WriteContext {
+    /// Whose users.
+    pub portal: PortalId,
+    /// `<upload_id>`.
+    pub upload_id: String,
+    /// `<upload_id>#<run>`.
+    pub last_write: String,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Users {
+    /// The table of this name.
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        let columns = ITEM_ATTRIBUTES
+            .map(|name| format!("'{name}': ?"))
+            .join(", ");
+        let insert = format!("INSERT INTO \"{table}\" VALUE {{{columns}}}");
+        let sets = UPDATED_ATTRIBUTES
+            .map(|name| format!("SET \"{name}\" = ?"))
+            .join(" ");
+        let condition = format!("WHERE \"{PK}\" = ? AND \"{SK}\" = ? AND \"version\" = ?");
+        let update = format!("UPDATE \"{table}\" {sets} {condition}");
+        let refresh = format!("UPDATE \"{table}\" SET \"fingerprint\" = ? {condition}");
+        Users {
+            client: Client::new(config),
+            table,
+            insert,
+            update,
+            refresh,
+        }
+    }
+
+    /// All of a portal's users in brief, read consistently.
+    ///
+    /// # Errors
+    ///
+    /// A page could not be read. Never an empty roster instead: that would make everybody new.
+    pub async fn roster(&self, portal: PortalId) -> Result<Roster, CallFailed> {
+        let shards: Vec<Vec<RosterEntry>> = stream::iter(user_shards(portal))
+            .map(|shard| self.roster_shard(shard))
+            .buffer_unordered(SHARDS_IN_FLIGHT)
+            .try_collect()
+            .await?;
+        Ok(Roster::new(shards.concat()))
+    }
+
+    async fn roster_shard(&self, shard: String) -> Result<Vec<RosterEntry>, CallFailed> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#pk = :pk")
+            .projection_expression("#sk, email_key, fingerprint, feed_managed")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", AttributeValue::S(shard))
+            .consistent_read(true)
+            .into_paginator()
+            .send();
+        let mut entries = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(CallFailed::to("read the roster"))?;
+            for item in page.items() {
+                entries.push(roster_entry(item).ok_or_else(|| malformed("read the roster"))?);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Users as a whole, read consistently, in any order; those that do not exist are absent.
+    ///
+    /// # Errors
+    ///
+    /// They could not be read, or an item is none of ours.
+    pub async fn get(
+        &self,
+        portal: PortalId,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, StoredUser>, CallFailed> {
+        const WHAT: &str = "read users";
+        let mut found = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(READ_BATCH) {
+            let mut keys: Vec<Item> = ids.iter().map(|id| Key::user(portal, *id).item()).collect();
+            let mut pause = Pause::default();
+            while !keys.is_empty() {
+                let wanted = KeysAndAttributes::builder()
+                    .set_keys(Some(keys))
+                    .consistent_read(true)
+                    .build();
+                let answer = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&self.table, wanted.map_err(CallFailed::to(WHAT))?)
+                    .send()
+                    .await
+                    .map_err(CallFailed::to(WHAT))?;
+                for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                    let user = stored_user(&item).ok_or_else(|| malformed(WHAT))?;
+                    found.insert(user.user_id, user);
+                }
+                let rest = answer
+                    .unprocessed_keys
+                    .unwrap_or_default()
+                    .remove(&self.table);
+                keys = rest.map(|rest| rest.keys).unwrap_or_default();
+                if !keys.is_empty() {
+                    pause.wait(WHAT).await?;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes up to [`WRITE_BATCH`] conditional writes in one request; the answers are in their order.
+    ///
+    /// # Errors
+    ///
+    /// A write could not be made, for a reason that has nothing to do with its condition. Others of the
+    /// batch may have been made: repeating is safe, each is conditional.
+    pub async fn write(
+        &self,
+        context: &WriteContext,
+        writes: &[UserWrite],
+    ) -> Result<Vec<Written>, CallFailed> {
+        const WHAT: &str = "write users";
+        let mut written: Vec<Option<Written>> = writes.iter().map(|_| None).collect();
+        let mut pause = Pause::default();
+        loop {
+            let open: Vec<usize> = (0..writes.len())
+                .filter(|at| written[*at].is_none())
+                .collect();
+            if open.is_empty() {
+                return Ok(written.into_iter().flatten().collect());
+            }
+            let statements: Result<Vec<_>, _> = open
+                .iter()
+                .map(|at| self.statement(context, &writes[*at]))
+                .collect();
+            let answer = self
+                .client
+                .batch_execute_statement()
+                .set_statements(Some(statements.map_err(CallFailed::to(WHAT))?))
+                .send()
+                .await
+                .map_err(CallFailed::to(WHAT))?;
+            let responses = answer.responses.unwrap_or_default();
+            if responses.len() != open.len() {
+                return Err(malformed(WHAT));
+            }
+            for (at, response) in open.into_iter().zip(responses) {
+                let Some(error) = response.error else {
+                    written[at] = Some(Written::Done);
+                    continue;
+                };
+                match error.code {
+                    Some(
+                        BatchStatementErrorCodeEnum::ConditionalCheckFailed
+                        | BatchStatementErrorCodeEnum::DuplicateItem,
+                    ) => {
+                        written[at] = Some(Written::Refused(
+                            self.as_it_stands(context, &writes[at], error.item).await?,
+                        ));
+                    }
+                    Some(
+                        BatchStatementErrorCodeEnum::ThrottlingError
+                        | BatchStatementErrorCodeEnum::ProvisionedThroughputExceeded
+                        | BatchStatementErrorCodeEnum::RequestLimitExceeded
+                        | BatchStatementErrorCodeEnum::InternalServerError
+                        | BatchStatementErrorCodeEnum::TransactionConflict,
+                    ) => {}
+                    code => {
+                        let code =
+                            code.map_or("no code".to_owned(), |code| code.as_str().to_owned());
+                        return Err(CallFailed::new(WHAT, format!("DynamoDB answered {code}")));
+                    }
+                }
+            }
+            if written.iter().any(Option::is_none) {
+                pause.wait(WHAT).await?;
+            }
+        }
+    }
+
+    /// The item that a refused write found; it comes with the answer, or is read.
+    async fn as_it_stands(
+        &self,
+        context: &WriteContext,
+        write: &UserWrite,
+        item: Option<Item>,
+    ) -> Result<Option<Box<StoredUser>>, CallFailed> {
+        match item.as_ref().and_then(stored_user) {
+            Some(user) => Ok(Some(Box::new(user))),
+            None => Ok(self
+                .get(context.portal, &[write.user_id])
+                .await?
+                .remove(&write.user_id)
+                .map(Box::new)),
+        }
+    }
+
+    fn statement(
+        &self,
+        context: &WriteContext,
+        write: &UserWrite,
+    ) -> Result<BatchStatementRequest, aws_sdk_dynamodb::error::BuildError> {
+        let key = Key::user(context.portal, write.user_id);
+        let (statement, parameters) = match &write.kind {
+            WriteKind::Create(user) => (
+                &self.insert,
+                create_parameters(context, &key, write.user_id, user),
+            ),
+            WriteKind::Update { after, version } => {
+                let mut parameters = update_parameters(context, after, version + 1);
+                parameters.extend(condition_parameters(&key, *version));
+                (&self.update, parameters)
+            }
+            WriteKind::Refresh {
+                fingerprint,
+                version,
+            } => {
+                let mut parameters = vec![fingerprint_value(*fingerprint)];
+                parameters.extend(condition_parameters(&key, *version));
+                (&self.refresh, parameters)
+            }
+        };
+        BatchStatementRequest::builder()
+            .statement(statement)
+            .set_parameters(Some(parameters))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+    }
+}
+
+/// Waits between repetitions, longer each time.
+#[derive(Default)]
+struct Pause {
+    times: u32,
+}
+
+impl Pause {
+    async fn wait(&mut self, what: &'static str) -> Result<(), CallFailed> {
+        if self.times == RETRY_LIMIT {
+            return Err(CallFailed::new(what, "DynamoDB throttled every repetition"));
+        }
+        tokio::time::sleep(
+            RETRY_FIRST
+                .saturating_mul(1 << self.times)
+                .min(RETRY_LONGEST),
+        )
+        .await;
+        self.times += 1;
+        Ok(())
+    }
+}
+
+/// The attributes of a new item, in the order of [`create_parameters`].
+const ITEM_ATTRIBUTES: [&str; 19] = [
+    PK,
+    SK,
+    "portal_id",
+    "user_id",
+    "roles",
+    "source",
+    "created_at",
+    "email",
+    "email_key",
+    "first_name",
+    "last_name",
+    "status",
+    "custom",
+    "feed_managed",
+    "fingerprint",
+    "updated_at",
+    "last_upload_id",
+    "version",
+    "last_write",
+];
+
+/// The attributes that an update sets, in the order of [`update_parameters`].
+const UPDATED_ATTRIBUTES: [&str; 12] = [
+    "email",
+    "email_key",
+    "first_name",
+    "last_name",
+    "status",
+    "custom",
+    "feed_managed",
+    "fingerprint",
+    "updated_at",
+    "last_upload_id",
+    "version",
+    "last_write",
+];
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn fingerprint_value(fingerprint: Fingerprint) -> AttributeValue {
+    AttributeValue::B(Blob::new(fingerprint.to_bytes()))
+}
+
+fn create_parameters(
+    context: &WriteContext,
+    key: &Key,
+    user_id: UserId,
+    user: &User,
+) -> Vec<AttributeValue> {
+    let mut parameters = vec![
+        text(&key.pk),
+        text(&key.sk),
+        text(context.portal.to_string()),
+        text(user_id.to_string()),
+        // Given by default, so it is not one of the `feed_roles`.
+        AttributeValue::Ss(vec!["Learner".to_owned()]),
+        text("feed"),
+        text(stamp(context.now)),
+    ];
+    parameters.extend(update_parameters(context, user, 1));
+    parameters
+}
+
+fn update_parameters(context: &WriteContext, user: &User, version: u64) -> Vec<AttributeValue> {
+    let custom = user
+        .custom
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)));
+    vec![
+        text(&user.email),
+        text(EmailKey::of(&user.email).as_str()),
+        text(&user.first_name),
+        text(&user.last_name),
+        text(user.status.as_str()),
+        AttributeValue::M(custom.collect()),
+        AttributeValue::Bool(user.feed_managed),
+        user.fingerprint
+            .map_or(AttributeValue::Null(true), fingerprint_value),
+        text(stamp(context.now)),
+        text(&context.upload_id),
+        AttributeValue::N(version.to_string()),
+        text(&context.last_write),
+    ]
+}
+
+fn condition_parameters(key: &Key, version: u64) -> [AttributeValue; 3] {
+    [
+        text(&key.pk),
+        text(&key.sk),
+        AttributeValue::N(version.to_string()),
+    ]
+}
+
+fn malformed(what: &'static str) -> CallFailed {
+    CallFailed::new(what, "an answer does not have the form that is documented")
+}
+
+fn string<'i>(item: &'i Item, name: &str) -> Option<&'i String> {
+    item.get(name)?.as_s().ok()
+}
+
+fn fingerprint(item: &Item) -> Option<Fingerprint> {
+    Fingerprint::from_bytes(item.get("fingerprint")?.as_b().ok()?.as_ref())
+}
+
+fn feed_managed(item: &Item) -> bool {
+    item.get("feed_managed")
+        .and_then(|value| value.as_bool().ok())
+        .copied()
+        .unwrap_or(false)
+}
+
+fn roster_entry(item: &Item) -> Option<RosterEntry> {
+    Some(RosterEntry {
+        identity: IdentityHash::of_email(string(item, "email_key")?),
+        user_id: string(item, SK)?.parse().ok()?,
+        fingerprint: fingerprint(item),
+        feed_managed: feed_managed(item),
+    })
+}
+
+fn stored_user(item: &Item) -> Option<StoredUser> {
+    let mut custom = BTreeMap::new();
+    if let Some(values) = item.get("custom").and_then(|value| value.as_m().ok()) {
+        for (name, value) in values {
+            custom.insert(name.parse().ok()?, value.as_s().ok()?.clone());
+        }
+    }
+    let status = match string(item, "status")?.as_str() {
+        "active" => Status::Active,
+        "inactive" => Status::Inactive,
+        _ => return None,
+    };
+    Some(StoredUser {
+        user_id: string(item, SK)?.parse().ok()?,
+        user: User {
+            email: string(item, "email")?.clone(),
+            first_name: string(item, "first_name")?.clone(),
+            last_name: string(item, "last_name")?.clone(),
+            status,
+            custom,
+            feed_managed: feed_managed(item),
+            fingerprint: fingerprint(item),
+        },
+        version: item.get("version")?.as_n().ok()?.parse().ok()?,
+        last_write: string(item, "last_write").cloned(),
+    })
+}

@@ -1,0 +1,34 @@
+//! A JSON body, checked for size and form. What its values mean is the route's business.
+
+use super::Refusal;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use mapping::problem::ProblemCode;
+use serde::de::DeserializeOwned;
+
+/// Larger bodies are refused with 413.
+const MAX_BODY_BYTES: usize = 1_000_000;
+
+/// A body of the form of `T`.
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        // axum's own limit of 2 MB lies above ours, so what it refuses is too large for us as well.
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Refusal::new(ProblemCode::BodyTooLarge))?;
+        if body.len() > MAX_BODY_BYTES {
+            return Err(Refusal::new(ProblemCode::BodyTooLarge));
+        }
+        let value = serde_json::from_slice(&body).map_err(|error| {
+            Refusal::because(
+                ProblemCode::InvalidRequest,
+                format!("The body is refused: {error}."),
+            )
+        })?;
+        Ok(JsonBody(value))
+    }
+}

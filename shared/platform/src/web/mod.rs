@@ -1,0 +1,31 @@
+//! What the functions behind the API share: who is calling, what a body must be, how a refusal looks.
+//!
+//! - `caller`: the token's claims -> a [`Caller`]; [`AdministratorOf`] and [`OperatorOf`] decide who may.
+//! - `body`: [`JsonBody`], checked for size and form.
+//! - `refusal`: [`Refusal`], which becomes `application/problem+json` (RFC 9457).
+//!
+//! Authorisation is decided before anything of the request is validated: the extractors for callers take
+//! the request's head, and axum runs them before the one that takes its body.
+
+mod body;
+mod caller;
+mod refusal;
+
+pub use body::JsonBody;
+pub use caller::{AdministratorOf, Caller, OperatorOf};
+pub use refusal::Refusal;
+
+use axum::Router;
+use mapping::problem::ProblemCode;
+
+/// Answers every request by `routes`, and what they do not know with a refusal.
+///
+/// # Errors
+///
+/// The Lambda runtime ended.
+pub async fn serve(routes: Router) -> Result<(), lambda_http::Error> {
+    let routes = routes
+        .fallback(async || Refusal::new(ProblemCode::NotFound))
+        .method_not_allowed_fallback(async || Refusal::new(ProblemCode::MethodNotAllowed));
+    lambda_http::run(routes).await
+}

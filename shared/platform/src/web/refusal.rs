@@ -1,0 +1,107 @@
+//! A request that is refused, as `application/problem+json` (RFC 9457) with a `code` of the catalogue.
+
+use crate::failure::CallFailed;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use mapping::problem::{Problem, ProblemCode};
+use serde::Serialize;
+
+/// Why a request is refused. The status follows from the code.
+#[derive(Debug)]
+pub struct Refusal {
+    code: ProblemCode,
+    detail: Option<String>,
+    problems: Vec<Problem>,
+}
+
+/// As it is sent.
+#[derive(Serialize)]
+struct Body<'r> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: ProblemCode,
+    detail: &'r str,
+    #[serde(skip_serializing_if = "<[Problem]>::is_empty")]
+    problems: &'r [Problem],
+}
+
+impl Refusal {
+    /// For this reason.
+    pub fn new(code: ProblemCode) -> Self {
+        Refusal {
+            code,
+            detail: None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// For this reason, said more exactly.
+    pub fn because(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Refusal {
+            code,
+            detail: Some(detail.into()),
+            problems: Vec::new(),
+        }
+    }
+
+    /// For everything that is wrong with a body; the first one's code stands for all.
+    pub fn all(problems: Vec<Problem>) -> Self {
+        let code = problems
+            .first()
+            .map_or(ProblemCode::InvalidRequest, |problem| problem.code);
+        Refusal {
+            code,
+            detail: None,
+            problems,
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self.code {
+            ProblemCode::Unauthenticated => StatusCode::UNAUTHORIZED,
+            ProblemCode::Forbidden => StatusCode::FORBIDDEN,
+            ProblemCode::NotFound
+            | ProblemCode::PortalNotFound
+            | ProblemCode::MappingNotFound
+            | ProblemCode::UploadNotFound
+            | ProblemCode::ReportNotReady
+            | ProblemCode::NoRejectedRows => StatusCode::NOT_FOUND,
+            ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            ProblemCode::Conflict => StatusCode::CONFLICT,
+            ProblemCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ProblemCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+}
+
+/// We are broken, not the request. Printed here, once; the caller hears only that.
+impl From<CallFailed> for Refusal {
+    fn from(failure: CallFailed) -> Self {
+        tracing::error!(error = ?failure, "request failed");
+        Refusal::new(ProblemCode::InternalError)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let body = Body {
+            r#type: format!("urn:go1:user-feed:problem:{}", self.code.as_str()),
+            title: self.code.meaning(),
+            status: status.as_u16(),
+            code: self.code,
+            detail: self.detail.as_deref().unwrap_or(self.code.how_to_fix()),
+            problems: &self.problems,
+        };
+        // A struct of texts and numbers always serialises.
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response()
+    }
+}
