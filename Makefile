@@ -1,4 +1,42 @@
-.PHONY: test
-test:
+# `make demo` and `make test` are all that a newcomer needs; the rest is what they are made of.
+
+# cargo-lambda always names its target; naming the same one everywhere compiles every crate once.
+export CARGO_BUILD_TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
+# The tools keep what they remember inside the project.
+export SAM_CLI_TELEMETRY := 0
+export __SAM_CLI_APP_DIR := $(CURDIR)/target/local/sam
+
+PYTHON := python3
+TOOLS := target/local/venv-tools/bin
+
+.PHONY: demo test up down lint unit validate end-to-end
+
+## The whole story on the local cloud, from an empty portal to the report. Ends with the cloud down again.
+demo:
+	@$(PYTHON) local/cloud.py demo
+
+## Everything that is checked before a change is merged.
+test: lint unit
+	@$(PYTHON) local/cloud.py test
+
+lint:
 	cargo fmt --all --check
-	cargo test --workspace --locked
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+## Unit, property and golden tests: no cloud, no network.
+unit:
+	cargo test --workspace --exclude end-to-end --locked
+
+## The local cloud, with everything deployed. PORT=4566 chooses the port; without it, a free one is used.
+up:
+	@$(PYTHON) local/cloud.py up
+
+down:
+	@$(PYTHON) local/cloud.py down
+
+## These two need the cloud to be up.
+validate:
+	$(TOOLS)/sam validate --lint
+
+end-to-end:
+	cargo test -p end-to-end --locked

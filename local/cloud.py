@@ -1,4 +1,5 @@
-"""The local cloud: `up` starts it and deploys the stack to it, `down` ends it and removes its traces.
+"""The local cloud: `up` starts it and deploys the stack to it, `down` ends it and removes its traces;
+`demo` and `test` run against it, and end it again if they had to start it.
 
 Needs nothing but Python 3.10: the cloud and the tools are installed into virtual environments of their
 own below target/local. What needs those tools, building and deploying, is in deploy.py beside this file.
@@ -42,7 +43,7 @@ def say(text: str, since: float) -> None:
 
 
 def main() -> int:
-    commands = {"up": up, "down": down, "ready": ready}
+    commands = {"up": up, "down": down, "ready": ready, "demo": demo, "test": test}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print(f"usage: {sys.argv[0]} {'|'.join(commands)}", file=sys.stderr)
         return 2
@@ -90,6 +91,30 @@ def down() -> int:
 def ready() -> int:
     """Says by its exit code alone whether there is a stack to talk to."""
     return 0 if STACK.is_file() and running() is not None else 1
+
+
+def demo() -> int:
+    return visit([[TOOLS_VENV / "bin" / "python", HERE / "demo.py"]])
+
+
+def test() -> int:
+    return visit([["sam", "validate", "--lint"], ["cargo", "test", "-p", "end-to-end", "--locked"]])
+
+
+def visit(commands: list[list[str | Path]]) -> int:
+    """Runs the commands, until one fails, against the stack as it is in this folder now."""
+    was_up = running() is not None
+    try:
+        outcome = up()
+        port = running()
+        for command in commands:
+            if outcome != 0 or port is None:
+                break
+            outcome = subprocess.run(command, cwd=ROOT, env=client_environment(port)).returncode
+        return outcome
+    finally:
+        if not was_up:
+            down()
 
 
 # ---------------------------------------------------------------- Virtual environments

@@ -80,6 +80,14 @@ impl UserId {
         UserId(Uuid::new_v5(&USER_ID_NAMESPACE, &name))
     }
 
+    /// The id that comes after this one in the row of ids that `email_key` can have; the first if this is
+    /// none of them.
+    pub fn next_by_email(self, portal: PortalId, email_key: &EmailKey) -> Self {
+        // Addresses pass from hand to hand a few times, never a thousand.
+        let n = (0..1_000).find(|n| Self::by_email(portal, email_key, *n) == self);
+        Self::by_email(portal, email_key, n.map_or(0, |n| n + 1))
+    }
+
     /// The shard of the users table, `0` to `f`: the id's first hexadecimal digit.
     pub fn shard(self) -> char {
         char::from_digit(u32::from(self.0.as_bytes()[0] >> 4), 16).unwrap_or('0')

@@ -256,7 +256,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// email, first_name, last_name, status and the custom fields `job` (keeps) and `site` (clears).
+    /// The standard fields and the custom fields `job` (keeps) and `site` (clears).
     pub(crate) fn mapping() -> Mapping {
         let draft = draft(&[
             "email=Email",

@@ -188,28 +188,25 @@ impl ReportsBucket {
     ///
     /// # Errors
     ///
-    /// S3 could not be read.
+    /// S3 could not be read, or none was kept.
     pub async fn kept_plan(
         &self,
         portal: PortalId,
         upload: UploadId,
-    ) -> Result<Option<Vec<u8>>, CallFailed> {
+    ) -> Result<Vec<u8>, CallFailed> {
         const WHAT: &str = "read the kept plan";
-        match self
+        let request = self
             .client
             .get_object()
             .bucket(&self.bucket)
-            .key(plan_key(portal, upload))
-            .send()
+            .key(plan_key(portal, upload));
+        let answer = request.send().await.map_err(CallFailed::to(WHAT))?;
+        Ok(answer
+            .body
+            .collect()
             .await
-        {
-            Ok(answer) => {
-                let bytes = answer.body.collect().await.map_err(CallFailed::to(WHAT))?;
-                Ok(Some(bytes.to_vec()))
-            }
-            Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(CallFailed::new(WHAT, error)),
-        }
+            .map_err(CallFailed::to(WHAT))?
+            .to_vec())
     }
 
     /// Begins to write a document.

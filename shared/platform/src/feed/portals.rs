@@ -21,7 +21,6 @@ pub struct Portal {
 
 /// What an operator sets up for a portal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PortalSettings {
     /// The company's name.
     pub name: String,
@@ -53,7 +52,6 @@ impl PortalSettings {
 
 /// A custom field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NamedField {
     /// As mappings and items spell it.
     pub name: CustomFieldName,
@@ -63,7 +61,6 @@ pub struct NamedField {
 
 /// A group, and the learning that its members are assigned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Group {
     /// The group's number.
     pub id: u64,
@@ -96,20 +93,11 @@ impl std::fmt::Debug for Authorisation {
 #[derive(Serialize, Deserialize)]
 struct PortalItem {
     #[serde(flatten)]
-    settings: SettingsAttributes,
+    settings: PortalSettings,
     authorised_by: Option<String>,
     authorised_at: Option<String>,
     #[serde(default)]
     last_mapping_version: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SettingsAttributes {
-    name: String,
-    country: String,
-    external_id_enabled: bool,
-    custom_fields: Vec<NamedField>,
-    groups: Vec<Group>,
 }
 
 /// The line in the list of portals; the portal's own item has the rest.
@@ -121,21 +109,8 @@ struct ListedPortal<'p> {
 
 impl From<PortalItem> for Portal {
     fn from(item: PortalItem) -> Self {
-        let SettingsAttributes {
-            name,
-            country,
-            external_id_enabled,
-            custom_fields,
-            groups,
-        } = item.settings;
         Portal {
-            settings: PortalSettings {
-                name,
-                country,
-                external_id_enabled,
-                custom_fields,
-                groups,
-            },
+            settings: item.settings,
             authorisation: item
                 .authorised_by
                 .zip(item.authorised_at)
@@ -167,21 +142,7 @@ impl FeedTable {
         settings: &PortalSettings,
     ) -> Result<(), CallFailed> {
         const WHAT: &str = "store the portal";
-        let PortalSettings {
-            name,
-            country,
-            external_id_enabled,
-            custom_fields,
-            groups,
-        } = settings.clone();
-        let attributes = SettingsAttributes {
-            name,
-            country,
-            external_id_enabled,
-            custom_fields,
-            groups,
-        };
-        let attributes: Item = serde_dynamo::to_item(attributes).map_err(CallFailed::to(WHAT))?;
+        let attributes: Item = serde_dynamo::to_item(settings).map_err(CallFailed::to(WHAT))?;
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::portal(portal).item()));

@@ -1,0 +1,24 @@
+//! What the template tells the function.
+
+use platform::environment::{EnvironmentError, parsed, required};
+
+/// The function's environment, read once.
+pub(crate) struct Environment {
+    pub(crate) feed_bucket: String,
+    pub(crate) reports_bucket: String,
+    pub(crate) users_table: String,
+    pub(crate) feed_table: String,
+    pub(crate) max_file_bytes: u64,
+}
+
+impl Environment {
+    pub(crate) fn read() -> Result<Self, EnvironmentError> {
+        Ok(Environment {
+            feed_bucket: required("FEED_BUCKET")?,
+            reports_bucket: required("REPORTS_BUCKET")?,
+            users_table: required("USERS_TABLE")?,
+            feed_table: required("FEED_TABLE")?,
+            max_file_bytes: parsed("MAX_FILE_BYTES")?,
+        })
+    }
+}

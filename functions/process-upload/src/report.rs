@@ -1,0 +1,71 @@
+//! `report.csv` and `rejected.csv`, written in one go from the file, the plan and the exceptions. A walk
+//! that is taken up again writes them again.
+
+use crate::arrival::UploadedFile;
+use crate::failure::Failure;
+use crate::handler::Feed;
+use crate::progress::Progress;
+use mapping::mapping::Mapping;
+use mapping::plan::{Exceptions, Plan};
+use mapping::problem::Problem;
+use mapping::report::Reporter;
+use platform::failure::CallFailed;
+use platform::feed::UploadStatus;
+use platform::objects::{Document, DocumentWriter};
+
+/// Writes the report. The first problems are returned for the upload record.
+pub(crate) async fn write(
+    feed: &Feed,
+    file: &UploadedFile,
+    mapping: &Mapping,
+    plan: &Plan,
+    exceptions: &Exceptions,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<Problem>, Failure> {
+    let (portal, upload) = (progress.upload.portal_id, progress.upload.upload_id);
+    let mut report = feed.reports.begin(portal, upload, Document::Report);
+    let mut rejected: Option<DocumentWriter> = None;
+    let mut reporter = Reporter::new(mapping, plan, exceptions);
+
+    // A file that changes nothing and has no problem is not read again to say so.
+    let counts = plan.counts(exceptions);
+    let silent = counts.rows.unchanged == counts.rows.total && counts.warnings == 0;
+    let mut bytes = match silent {
+        true => None,
+        false => Some(
+            feed.files
+                .read(&file.object)
+                .await?
+                .ok_or(Failure::FileChanged)?,
+        ),
+    };
+    let file_bytes = file.size_bytes;
+    while let Some(stream) = &mut bytes {
+        match stream
+            .try_next()
+            .await
+            .map_err(CallFailed::to("read the file"))?
+        {
+            Some(chunk) => reporter.push(&chunk),
+            None => {
+                bytes = None;
+                reporter.finish()
+            }
+        }
+        .map_err(|_| Failure::FileChanged)?;
+        report.write(&reporter.take_report()).await?;
+        let rows = reporter.take_rejected();
+        if !rows.is_empty() {
+            let document = rejected
+                .get_or_insert_with(|| feed.reports.begin(portal, upload, Document::Rejected));
+            document.write(&rows).await?;
+        }
+        progress.at(UploadStatus::Applying, file_bytes).await?;
+    }
+    report.write(&reporter.take_report()).await?;
+    report.finish().await?;
+    if let Some(rejected) = rejected {
+        rejected.finish().await?;
+    }
+    Ok(reporter.into_problems())
+}
