@@ -1,6 +1,7 @@
 # `make demo` and `make test` are all that a newcomer needs; the rest is what they are made of.
 
-# cargo-lambda always names its target; naming the same one everywhere compiles every crate once.
+# cargo-lambda always names its target. Naming the same one everywhere, and always the whole workspace,
+# compiles every crate once.
 export CARGO_BUILD_TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 # The tools keep what they remember inside the project.
 export SAM_CLI_TELEMETRY := 0
@@ -25,7 +26,7 @@ lint:
 
 ## Unit, property and golden tests: no cloud, no network.
 unit:
-	cargo test --workspace --exclude end-to-end --locked
+	cargo test --workspace --locked --lib --bins --test sample_file
 
 ## The local cloud, with everything deployed. PORT=4566 chooses the port; without it, a free one is used.
 up:
@@ -39,4 +40,4 @@ validate:
 	$(TOOLS)/sam validate --lint
 
 end-to-end:
-	cargo test -p end-to-end --locked
+	cargo test --workspace --locked --test end_to_end

@@ -75,6 +75,12 @@ def up() -> int:
 
 
 def down() -> int:
+    clear()
+    print("The local cloud is down")
+    return 0
+
+
+def clear() -> None:
     end_processes()
     if LOCAL.is_dir():
         for entry in LOCAL.iterdir():
@@ -84,8 +90,6 @@ def down() -> int:
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
-    print("The local cloud is down")
-    return 0
 
 
 def ready() -> int:
@@ -98,7 +102,7 @@ def demo() -> int:
 
 
 def test() -> int:
-    return visit([["sam", "validate", "--lint"], ["cargo", "test", "-p", "end-to-end", "--locked"]])
+    return visit([["sam", "validate"], ["make", "--no-print-directory", "end-to-end"]])
 
 
 def visit(commands: list[list[str | Path]]) -> int:
@@ -114,7 +118,7 @@ def visit(commands: list[list[str | Path]]) -> int:
         return outcome
     finally:
         if not was_up:
-            down()
+            clear()
 
 
 # ---------------------------------------------------------------- Virtual environments

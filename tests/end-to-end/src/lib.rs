@@ -1,1 +1,16 @@
-//! x
+//! The tests' hands: the running stack, a portal of one's own in it, and what is in the tables. They touch
+//! only what customers, administrators and operators touch, and read the users table besides. What should
+//! be so is said by the tests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in tests a panic is how a test fails"
+)]
+
+mod portal;
+mod stack;
+mod users;
+
+pub use portal::{FieldLine, Portal, Upload};
+pub use stack::{Answer, Stack};
+pub use users::StoredUser;

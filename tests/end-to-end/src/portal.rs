@@ -1,0 +1,220 @@
+//! A portal of a test's own, so that tests run side by side: set up by an operator, fed by a customer.
+
+use crate::stack::{Answer, Stack};
+use crate::users::{StoredUser, users_of};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A portal that no other test knows.
+pub struct Portal {
+    /// The stack that it is in.
+    pub stack: Stack,
+    /// Its number.
+    pub id: String,
+}
+
+/// An upload whose history has come to an end.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// The upload record.
+    pub record: Value,
+}
+
+/// A line of `report.csv`, by column.
+pub type FieldLine = BTreeMap<String, String>;
+
+/// A debug build on a shared machine takes a second; this is for a very bad day.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Columns that the tests' files have unless a test says otherwise.
+const COLUMNS: &str = "Email,First,Last,Status,Job,Site";
+
+impl Portal {
+    /// A number that was not used before.
+    pub fn unknown() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let id = 100_000_000_000 + u64::try_from(now.as_micros()).unwrap() % 800_000_000_000;
+        let id = (id + NEXT.fetch_add(1, Ordering::Relaxed)).to_string();
+        Portal {
+            stack: Stack::running(),
+            id,
+        }
+    }
+
+    /// Set up, with the custom fields `job` and `site`.
+    pub async fn set_up() -> Self {
+        let portal = Portal::unknown();
+        let fields = json!([{"name": "job", "label": "Job"}, {"name": "site", "label": "Site"}]);
+        let settings = json!({"name": "A company", "country": "AU", "custom_fields": fields});
+        portal.call("PUT", "", Some(settings)).await.expect(201);
+        portal
+    }
+
+    /// Set up, authorised, and mapped to the columns of the tests' files; `site` is cleared by an empty cell.
+    pub async fn ready() -> Self {
+        let portal = Portal::set_up().await;
+        portal
+            .call("PUT", "/feed/authorisation", None)
+            .await
+            .expect(201);
+        portal
+            .call("PUT", "/feed/mapping", Some(Portal::mapping()))
+            .await
+            .expect(201);
+        portal
+    }
+
+    /// The mapping of [`Portal::ready`].
+    pub fn mapping() -> Value {
+        json!({
+            "columns": COLUMNS.split(',').collect::<Vec<_>>(),
+            "fields": [
+                {"field": "email", "column": "Email"},
+                {"field": "first_name", "column": "First"},
+                {"field": "last_name", "column": "Last"},
+                {"field": "status", "column": "Status"},
+                {"field": "job", "column": "Job"},
+                {"field": "site", "column": "Site", "on_empty": "clear"},
+            ],
+            "identity": "email",
+            "auto_disable": false,
+        })
+    }
+
+    /// A request about this portal, by an operator.
+    pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let token = self.stack.token("operator");
+        self.stack
+            .call(
+                method,
+                &format!("/portals/{}{path}", self.id),
+                Some(&token),
+                body,
+            )
+            .await
+    }
+
+    /// Puts a file at `<portal_id>/<name>` and waits until it was processed.
+    pub async fn upload(&self, name: &str, bytes: impl Into<Vec<u8>>) -> Upload {
+        let key = self.put(name, bytes).await;
+        self.processed(&key, 1).await
+    }
+
+    /// Puts a file at `<portal_id>/<name>`.
+    pub async fn put(&self, name: &str, bytes: impl Into<Vec<u8>>) -> String {
+        let key = format!("{}/{name}", self.id);
+        let request = self
+            .stack
+            .s3()
+            .put_object()
+            .bucket(self.stack.output("FeedBucketName"))
+            .key(&key);
+        request.body(bytes.into().into()).send().await.unwrap();
+        key
+    }
+
+    /// Waits until the newest upload of this key is processed and there are `count` of it.
+    pub async fn processed(&self, key: &str, count: usize) -> Upload {
+        let begun = Instant::now();
+        loop {
+            let uploads = self.uploads().await;
+            let of_key: Vec<&Value> = uploads
+                .iter()
+                .filter(|upload| upload["key"] == key)
+                .collect();
+            if of_key.len() >= count
+                && let Some(record) = of_key
+                    .first()
+                    .filter(|record| !record["finished_at"].is_null())
+            {
+                return Upload {
+                    record: (*record).clone(),
+                };
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "not processed: {key}: {uploads:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The portal's history, newest first.
+    pub async fn uploads(&self) -> Vec<Value> {
+        self.call("GET", "/uploads?limit=100", None)
+            .await
+            .expect(200)["items"]
+            .as_array()
+            .unwrap()
+            .clone()
+    }
+
+    /// The portal's users by e-mail key.
+    pub async fn users(&self) -> BTreeMap<String, StoredUser> {
+        users_of(&self.stack, &self.id).await
+    }
+
+    /// `report.csv` of an upload.
+    pub async fn report(&self, upload: &Upload) -> Vec<FieldLine> {
+        self.document(upload, "report").await
+    }
+
+    /// `rejected.csv` of an upload.
+    pub async fn rejected(&self, upload: &Upload) -> Vec<FieldLine> {
+        self.document(upload, "rejected").await
+    }
+
+    /// The bytes of a document of an upload.
+    pub async fn download(&self, upload: &Upload, name: &str) -> Vec<u8> {
+        let link = self
+            .call("GET", &format!("/uploads/{}/{name}", upload.id()), None)
+            .await
+            .expect(200);
+        assert!(link["expires_at"].as_str().unwrap().ends_with('Z'));
+        let (status, bytes) = self.stack.fetch(link["url"].as_str().unwrap()).await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&bytes));
+        bytes
+    }
+
+    async fn document(&self, upload: &Upload, name: &str) -> Vec<FieldLine> {
+        let bytes = self.download(upload, name).await;
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .from_reader(&bytes[..]);
+        reader.deserialize().map(|line| line.unwrap()).collect()
+    }
+}
+
+impl Upload {
+    /// Its id.
+    pub fn id(&self) -> String {
+        self.record["upload_id"].as_str().unwrap().to_owned()
+    }
+
+    /// How it ended.
+    pub fn status(&self) -> &str {
+        self.record["status"].as_str().unwrap()
+    }
+
+    /// One of the counts of rows.
+    pub fn rows(&self, outcome: &str) -> u64 {
+        self.record["rows"][outcome].as_u64().unwrap()
+    }
+
+    /// Code and row of each problem that the record shows.
+    pub fn problems(&self) -> Vec<(String, Option<u64>)> {
+        let problems = self.record["problems"].as_array().unwrap();
+        problems
+            .iter()
+            .map(|problem| {
+                (
+                    problem["code"].as_str().unwrap().to_owned(),
+                    problem["row"].as_u64(),
+                )
+            })
+            .collect()
+    }
+}

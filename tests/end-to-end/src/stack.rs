@@ -1,0 +1,176 @@
+//! The stack that `make up` deployed, as `target/local/stack.json` describes it.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::Credentials;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use std::path::Path;
+
+/// The running stack, with keys that may do everything.
+#[derive(Clone)]
+pub struct Stack {
+    description: Value,
+    config: SdkConfig,
+    http: reqwest::Client,
+}
+
+/// An answer of the API.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its `Content-Type`.
+    pub content_type: String,
+    /// Its body; `null` if there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body, if the status is this one.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+
+    /// The codes of everything that is wrong, if the answer is a refusal of this status.
+    #[track_caller]
+    pub fn refused(self, status: u16) -> (String, Vec<String>) {
+        assert_eq!(
+            self.content_type, "application/problem+json",
+            "{}",
+            self.body
+        );
+        let body = self.expect(status);
+        assert_eq!(body["status"], status);
+        let problems = body["problems"].as_array().cloned().unwrap_or_default();
+        let codes = problems
+            .iter()
+            .map(|problem| text(&problem["code"]))
+            .collect();
+        (text(&body["code"]), codes)
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+impl Stack {
+    /// The stack that is up.
+    pub fn running() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/local/stack.json");
+        let description = std::fs::read_to_string(path)
+            .unwrap_or_else(|error| panic!("no stack is up, run `make up`: {error}"));
+        let description: Value = serde_json::from_str(&description).unwrap();
+        let of = |name: &str| text(&description[name]);
+        let credentials = Credentials::new(
+            of("access_key_id"),
+            of("secret_access_key"),
+            None,
+            None,
+            "stack.json",
+        );
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url(of("endpoint"))
+            .region(Region::new(of("region")))
+            .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(
+                credentials,
+            ))
+            .build();
+        Stack {
+            config,
+            http: reqwest::Client::new(),
+            description,
+        }
+    }
+
+    /// An output of the stack.
+    pub fn output(&self, name: &str) -> String {
+        text(&self.description["outputs"][name])
+    }
+
+    /// The portal of the administrator's token.
+    pub fn administered_portal(&self) -> String {
+        text(&self.description["portal_id"])
+    }
+
+    /// `operator` or `administrator`.
+    pub fn token(&self, role: &str) -> String {
+        text(&self.description["tokens"][role])
+    }
+
+    /// An S3 client.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.config)
+    }
+
+    /// A DynamoDB client.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// A Lambda client.
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&self.config)
+    }
+
+    /// A request to the API, by real HTTP through the gateway.
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<Value>,
+    ) -> Answer {
+        self.call_raw(
+            method,
+            path,
+            token,
+            body.map(|body| body.to_string().into_bytes()),
+        )
+        .await
+    }
+
+    /// The same with a body of any bytes.
+    pub async fn call_raw(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<Vec<u8>>,
+    ) -> Answer {
+        let url = format!("{}{path}", self.output("ApiUrl"));
+        let mut request = self
+            .http
+            .request(Method::from_bytes(method.as_bytes()).unwrap(), url);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
+        }
+        let answer = request.send().await.unwrap();
+        let content_type = answer
+            .headers()
+            .get("content-type")
+            .map(|kind| kind.to_str().unwrap().to_owned());
+        Answer {
+            status: answer.status(),
+            content_type: content_type.unwrap_or_default(),
+            body: serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null),
+        }
+    }
+
+    /// What a link leads to, fetched without signing in.
+    pub async fn fetch(&self, url: &str) -> (u16, Vec<u8>) {
+        let answer = self.http.get(url).send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.bytes().await.unwrap().to_vec(),
+        )
+    }
+}

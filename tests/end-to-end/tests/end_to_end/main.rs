@@ -1,0 +1,8 @@
+//! The tests of everything together, on the local cloud: `make up`, then `make end-to-end`. One file for
+//! each concern; every test has a portal of its own, so they run side by side.
+#![allow(clippy::unwrap_used, reason = "in tests a panic is how a test fails")]
+
+mod api;
+mod files;
+mod people;
+mod rows;
