@@ -26,7 +26,7 @@ lint:
 
 ## Unit, property and golden tests: no cloud, no network.
 unit:
-	cargo test --workspace --locked --lib --bins --test sample_file
+	cargo test --workspace --locked --lib --bins --test sample_file --test readme
 
 ## The local cloud, with everything deployed. PORT=4566 chooses the port; without it, a free one is used.
 up:
