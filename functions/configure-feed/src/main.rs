@@ -18,5 +18,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         feed: FeedTable::new(&config, feed_table),
         clock: clock::system,
     };
-    web::serve(routes::routes(context)).await
+    web::serve("configure-feed", clock::system, routes::routes(context)).await
 }

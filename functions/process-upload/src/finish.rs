@@ -7,7 +7,7 @@ use mapping::plan::Counts;
 use mapping::problem::Problem;
 use mapping::report::{SHOWN_PROBLEMS, rejection};
 use platform::clock::stamp;
-use platform::feed::UploadStatus;
+use platform::feed::{UploadRecord, UploadStatus};
 use platform::objects::Document;
 
 /// The file was processed.
@@ -16,7 +16,7 @@ pub(crate) async fn complete(
     mut progress: Progress<'_>,
     counts: Counts,
     problems: Vec<Problem>,
-) -> Result<(), Failure> {
+) -> Result<UploadRecord, Failure> {
     let clean = counts.rows.not_processed == 0 && counts.warnings == 0;
     progress.upload.rows = counts.rows;
     progress.upload.warnings = counts.warnings;
@@ -34,7 +34,7 @@ pub(crate) async fn reject(
     feed: &Feed,
     mut progress: Progress<'_>,
     mut problems: Vec<Problem>,
-) -> Result<(), Failure> {
+) -> Result<UploadRecord, Failure> {
     let upload = &progress.upload;
     let mut report = feed
         .reports
@@ -50,27 +50,9 @@ async fn record(
     feed: &Feed,
     mut progress: Progress<'_>,
     status: UploadStatus,
-) -> Result<(), Failure> {
+) -> Result<UploadRecord, Failure> {
     progress.upload.finished_at = Some(stamp((feed.clock)()));
     progress.upload.report_ready = true;
     progress.at(status, 0).await?;
-    let upload = &progress.upload;
-    let rows = &upload.rows;
-    tracing::info!(
-        portal_id = %upload.portal_id,
-        upload_id = %upload.upload_id,
-        status = ?upload.status,
-        rehearsal = upload.rehearsal,
-        size_bytes = upload.size_bytes,
-        rows.total = rows.total,
-        rows.created = rows.created,
-        rows.updated = rows.updated,
-        rows.unchanged = rows.unchanged,
-        rows.disabled = rows.disabled,
-        rows.enabled = rows.enabled,
-        rows.not_processed = rows.not_processed,
-        warnings = upload.warnings,
-        "processed"
-    );
-    Ok(())
+    Ok(progress.upload)
 }

@@ -8,16 +8,19 @@ use crate::handler::Feed;
 use crate::progress::Progress;
 use crate::{apply, finish, plan, report, scan};
 use mapping::plan::{Exceptions, Plan};
-use platform::feed::UploadStatus;
+use platform::feed::{UploadRecord, UploadStatus};
 
-pub(crate) async fn walk(feed: &Feed, file: UploadedFile) -> Result<(), Failure> {
+/// Walks a file to its end. `None`: it was processed before.
+pub(crate) async fn walk(feed: &Feed, file: UploadedFile) -> Result<Option<UploadRecord>, Failure> {
     let Some((file, upload)) = claim(feed, file).await? else {
-        return Ok(());
+        return Ok(None);
     };
     let mut progress = Progress::new(feed, upload, file.size_bytes);
     let mapping = match admit(feed, &file, &mut progress).await? {
         Admission::Accepted(mapping) => mapping,
-        Admission::Refused(problems) => return finish::reject(feed, progress, problems).await,
+        Admission::Refused(problems) => {
+            return finish::reject(feed, progress, problems).await.map(Some);
+        }
     };
 
     // Nothing is written to a user before the whole file has been read, checked and planned, and the plan
@@ -28,7 +31,7 @@ pub(crate) async fn walk(feed: &Feed, file: UploadedFile) -> Result<(), Failure>
     } else {
         let scan = match scan::scan(feed, &file, &mapping, &mut progress).await? {
             Ok(scan) => scan,
-            Err(problems) => return finish::reject(feed, progress, problems).await,
+            Err(problems) => return finish::reject(feed, progress, problems).await.map(Some),
         };
         let plan = plan::plan(feed, &file, &mapping, scan, &mut progress).await?;
         keep(feed, &progress, plan).await?
@@ -40,7 +43,9 @@ pub(crate) async fn walk(feed: &Feed, file: UploadedFile) -> Result<(), Failure>
         false => apply::apply(feed, &file, &mapping, &plan, &mut progress).await?,
     };
     let problems = report::write(feed, &file, &mapping, &plan, &exceptions, &mut progress).await?;
-    finish::complete(feed, progress, plan.counts(&exceptions), problems).await
+    finish::complete(feed, progress, plan.counts(&exceptions), problems)
+        .await
+        .map(Some)
 }
 
 /// The first plan that is kept is the one that counts, should two walks of the same file plan at once.

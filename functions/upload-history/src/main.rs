@@ -21,5 +21,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         reports: ReportsBucket::new(&config, reports_bucket),
         clock: clock::system,
     };
-    web::serve(routes::routes(context)).await
+    web::serve("upload-history", clock::system, routes::routes(context)).await
 }

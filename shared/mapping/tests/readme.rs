@@ -10,14 +10,25 @@ const END: &str = "<!-- problem codes: end -->";
 fn table() -> String {
     let mut table = "| code | costs | what it means | what to do |\n|---|---|---|---|\n".to_owned();
     for code in ProblemCode::ALL {
-        let line = [code.as_str(), code.severity().as_str(), code.meaning(), code.how_to_fix()];
-        table.push_str(&format!("| `{}` | {} | {} | {} |\n", line[0], line[1], line[2], line[3]));
+        let line = [
+            code.as_str(),
+            code.severity().as_str(),
+            code.meaning(),
+            code.how_to_fix(),
+        ];
+        table.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            line[0], line[1], line[2], line[3]
+        ));
     }
     table
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test is run by a person, who may ask for the table")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is run by a person, who may ask for the table"
+)]
 fn the_readme_lists_every_problem_code() {
     let path = format!("{}/../../README.md", env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(&path).unwrap();

@@ -4,7 +4,8 @@
 //!
 //! # Layout
 //!
-//! - [`environment`], [`clock`], [`aws`], [`telemetry`]: read once, in `main`.
+//! - [`environment`], [`clock`], [`aws`], [`telemetry`]: read or set up once, in `main`.
+//! - [`metrics`]: one line for each invocation.
 //! - [`keys`]: the only place where `pk` and `sk` are spelled.
 //! - [`users`]: the users table.
 //! - [`feed`]: the feed table; a file for each kind of item.
@@ -18,6 +19,7 @@ pub mod environment;
 pub mod failure;
 pub mod feed;
 pub mod keys;
+pub mod metrics;
 pub mod objects;
 pub mod telemetry;
 pub mod users;

@@ -15,7 +15,11 @@ pub use body::JsonBody;
 pub use caller::{AdministratorOf, Caller, OperatorOf};
 pub use refusal::Refusal;
 
+use crate::clock::Clock;
+use crate::metrics::Invocation;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
 use mapping::problem::ProblemCode;
 
 /// Answers every request by `routes`, and what they do not know with a refusal.
@@ -23,9 +27,22 @@ use mapping::problem::ProblemCode;
 /// # Errors
 ///
 /// The Lambda runtime ended.
-pub async fn serve(routes: Router) -> Result<(), lambda_http::Error> {
+pub async fn serve(
+    service: &'static str,
+    clock: Clock,
+    routes: Router,
+) -> Result<(), lambda_http::Error> {
+    let measured = from_fn(move |request: Request, next: Next| async move {
+        let mut invocation = Invocation::begin(service, clock);
+        let answer = next.run(request).await;
+        invocation.property("status", answer.status().as_u16());
+        invocation.count("failed", u64::from(answer.status().is_server_error()));
+        invocation.end();
+        answer
+    });
     let routes = routes
         .fallback(async || Refusal::new(ProblemCode::NotFound))
-        .method_not_allowed_fallback(async || Refusal::new(ProblemCode::MethodNotAllowed));
+        .method_not_allowed_fallback(async || Refusal::new(ProblemCode::MethodNotAllowed))
+        .layer(measured);
     lambda_http::run(routes).await
 }
