@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -68,7 +69,7 @@ def up() -> int:
         say(f"Starting the local cloud on port {port}", since)
         start(port)
     else:
-        say(f"The local cloud is up on port {port}", since)
+        say(f"The local cloud is up already, on port {port}", since)
 
     deploy = [TOOLS_VENV / "bin" / "python", HERE / "deploy.py", endpoint(port), str(since)]
     return subprocess.run(deploy, cwd=ROOT, env=client_environment(port)).returncode
@@ -108,6 +109,7 @@ def test() -> int:
 def visit(commands: list[list[str | Path]]) -> int:
     """Runs the commands, until one fails, against the stack as it is in this folder now."""
     was_up = running() is not None
+    outcome = 1
     try:
         outcome = up()
         port = running()
@@ -118,7 +120,8 @@ def visit(commands: list[list[str | Path]]) -> int:
         return outcome
     finally:
         if not was_up:
-            clear()
+            # After a failure the logs are what somebody wants to see.
+            clear() if outcome == 0 else end_processes()
 
 
 # ---------------------------------------------------------------- Virtual environments
@@ -154,8 +157,8 @@ def wanted_port() -> int | None:
     wanted = os.environ.get("PORT", "")
     if not wanted:
         return None
-    if not wanted.isdecimal():
-        raise Failure(f"PORT is {wanted}: not a number")
+    if not (wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= 65535):
+        raise Failure(f"PORT is {wanted}: not a port")
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", int(wanted))) == 0:
             raise Failure(f"port {wanted} is taken; choose another by PORT, or leave it out")
@@ -246,9 +249,24 @@ def end_processes() -> None:
 
 def group_is_ours(group: int) -> bool:
     """Whether the group runs what lies in target/local: its number may long belong to somebody else."""
-    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pgid=,args="], capture_output=True, text=True, check=True)
-    rows = (line.split(None, 1) for line in listing.stdout.splitlines())
-    return any(len(row) == 2 and row[0] == str(group) and str(LOCAL) in row[1] for row in rows)
+    return any(of == group and str(LOCAL) in command for of, command in processes())
+
+
+def processes() -> Iterator[tuple[int, str]]:
+    """Group and command of every process; by /proc where there is one, since not every Linux has `ps`."""
+    proc = Path("/proc")
+    if (proc / "self" / "cmdline").is_file():
+        for entry in proc.iterdir():
+            try:
+                if entry.name.isdecimal():
+                    yield os.getpgid(int(entry.name)), (entry / "cmdline").read_bytes().decode(errors="replace")
+            except (OSError, ValueError):
+                continue  # It ended meanwhile.
+        return
+    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pgid=", "-o", "args="], capture_output=True, text=True, check=True)
+    for line in listing.stdout.splitlines():
+        group, _, command = line.strip().partition(" ")
+        yield int(group), command
 
 
 # ---------------------------------------------------------------- Environments

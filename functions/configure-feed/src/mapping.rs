@@ -3,7 +3,7 @@
 
 use crate::portal::find;
 use crate::routes::Context;
-use ::mapping::mapping::{Mapping, MappingDraft};
+use ::mapping::mapping::{FieldDraft, Mapping, MappingDraft, identity_by_email};
 use ::mapping::problem::ProblemCode;
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,44 @@ use axum::http::StatusCode;
 use platform::clock::stamp;
 use platform::feed::StoredMapping;
 use platform::web::{AdministratorOf, JsonBody, Refusal};
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+/// A mapping as it is sent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MappingBody {
+    #[serde(default)]
+    columns: Vec<String>,
+    fields: Vec<FieldDraft>,
+    #[serde(default = "identity_by_email")]
+    identity: String,
+    #[serde(default)]
+    auto_disable: bool,
+    /// As it was shown, for who changes what was read and sends it back. It is not set here.
+    #[serde(default, rename = "version")]
+    _version: IgnoredAny,
+    #[serde(default, rename = "created_at")]
+    _created_at: IgnoredAny,
+}
+
+impl From<MappingBody> for MappingDraft {
+    fn from(body: MappingBody) -> Self {
+        let MappingBody {
+            columns,
+            fields,
+            identity,
+            auto_disable,
+            ..
+        } = body;
+        MappingDraft {
+            columns,
+            fields,
+            identity,
+            auto_disable,
+        }
+    }
+}
 
 /// A mapping as it is shown.
 #[derive(Serialize)]
@@ -47,9 +84,10 @@ pub(crate) async fn show(
 pub(crate) async fn put(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
-    JsonBody(draft): JsonBody<MappingDraft>,
+    JsonBody(body): JsonBody<MappingBody>,
 ) -> Result<(StatusCode, Json<MappingAnswer>), Refusal> {
     let portal = find(&context, portal_id).await?;
+    let draft = MappingDraft::from(body);
     Mapping::check(&draft, &portal.settings.catalogue()).map_err(Refusal::all)?;
     let created_at = stamp((context.clock)());
     let before = context.feed.mapping(portal_id).await?;

@@ -3,13 +3,13 @@
 use crate::routes::Context;
 use ::mapping::fields::{CustomFieldName, NotAFieldName};
 use ::mapping::identity::PortalId;
-use ::mapping::mapping::Mapping;
 use ::mapping::problem::{Problem, ProblemCode};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use platform::feed::{Group, NamedField, Portal, PortalSettings};
 use platform::web::{AdministratorOf, JsonBody, OperatorOf, Refusal};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -25,6 +25,11 @@ pub(crate) struct PortalBody {
     custom_fields: Vec<CustomFieldBody>,
     #[serde(default)]
     groups: Vec<GroupBody>,
+    /// As it was shown, for who changes what was read and sends it back. It is not set here.
+    #[serde(default, rename = "portal_id")]
+    _portal_id: IgnoredAny,
+    #[serde(default, rename = "feed")]
+    _feed: IgnoredAny,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,10 +69,16 @@ struct FeedAnswer {
     mapping_version: Option<u64>,
 }
 
-/// Item size is limited to 400 KB, and a page has to show them all.
+/// A page has to show them all.
 const MAX_CUSTOM_FIELDS: usize = 50;
 const MAX_GROUPS: usize = 1_000;
 const MAX_NAME_CHARS: usize = 200;
+
+/// Numbers that JavaScript keeps exactly.
+const IDS: std::ops::RangeInclusive<u64> = 1..=(1 << 53) - 1;
+
+/// DynamoDB limits an item to 400 KB; who authorised the feed and the rest take little.
+const MAX_SETTINGS_BYTES: usize = 300_000;
 
 pub(crate) async fn show(
     AdministratorOf(portal_id, _): AdministratorOf,
@@ -84,10 +95,17 @@ pub(crate) async fn put(
 ) -> Result<(StatusCode, Json<PortalAnswer>), Refusal> {
     let settings = settings(body).map_err(Refusal::all)?;
     let before = context.feed.portal(portal_id).await?;
-    if let Some(problems) = fields_in_use(&context, portal_id, &settings).await? {
-        return Err(Refusal::all(problems));
+    let in_use = fields_in_use(&context, portal_id, &settings).await?;
+    if !in_use.is_empty() {
+        return Err(Refusal::all(in_use));
     }
-    context.feed.put_portal(portal_id, &settings).await?;
+    if !context
+        .feed
+        .put_portal(portal_id, before.as_ref(), &settings)
+        .await?
+    {
+        return Err(Refusal::new(ProblemCode::Conflict));
+    }
     let status = if before.is_some() {
         StatusCode::OK
     } else {
@@ -157,109 +175,122 @@ async fn fields_in_use(
     context: &Context,
     portal_id: PortalId,
     settings: &PortalSettings,
-) -> Result<Option<Vec<Problem>>, Refusal> {
+) -> Result<Vec<Problem>, Refusal> {
     let Some(mapping) = context.feed.mapping(portal_id).await? else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
-    let Err(problems) = Mapping::check(&mapping.draft, &settings.catalogue()) else {
-        return Ok(None);
-    };
-    let gone = problems
-        .into_iter()
-        .filter(|problem| problem.code == ProblemCode::UnknownField);
-    let problems = gone.map(|problem| {
-        let field = problem.field.unwrap_or_default();
-        let message = format!("“{field}” is used by the mapping.");
+    let left = settings.catalogue();
+    let gone = mapping
+        .draft
+        .fields
+        .iter()
+        .filter(|line| left.find(&line.field).is_none());
+    let problems = gone.map(|line| {
+        let message = format!("“{}” is used by the mapping.", line.field);
         Problem::new(ProblemCode::FieldInUse)
-            .field(field)
+            .field(&line.field)
             .message(message)
     });
-    Ok(Some(problems.collect()))
+    Ok(problems.collect())
 }
 
 fn settings(body: PortalBody) -> Result<PortalSettings, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut invalid = |field: &str, value: &str, message: &str| {
-        problems.push(
-            Problem::new(ProblemCode::InvalidValue)
-                .field(field)
-                .value(value)
-                .message(message),
-        );
+    let problem = |field: &str, message: &str| {
+        Problem::new(ProblemCode::InvalidValue)
+            .field(field)
+            .message(message)
     };
-    let is_name = |name: &str| !name.trim().is_empty() && name.chars().count() <= MAX_NAME_CHARS;
+    let size = serde_json::to_vec(&(&body.name, &body.custom_fields, &body.groups))
+        .map_or(usize::MAX, |json| json.len());
+    if size > MAX_SETTINGS_BYTES {
+        return Err(vec![problem(
+            "groups",
+            "The portal's fields and groups are too large altogether (300 kB).",
+        )]);
+    }
+    let mut problems = Vec::new();
+    let is_name = |name: &str| {
+        let length = name.trim().chars().count();
+        (1..=MAX_NAME_CHARS).contains(&length) && !name.chars().any(char::is_control)
+    };
     if !is_name(&body.name) {
-        invalid("name", &body.name, "A name has 1 to 200 characters.");
+        problems.push(problem("name", "A name has 1 to 200 characters.").value(&body.name));
     }
     if body.country.len() != 2 || !body.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        invalid(
-            "country",
-            &body.country,
-            "A country is two capital letters (ISO 3166-1), such as AU.",
-        );
+        let message = "A country is two capital letters (ISO 3166-1), such as AU.";
+        problems.push(problem("country", message).value(&body.country));
     }
     if body.custom_fields.len() > MAX_CUSTOM_FIELDS {
-        invalid(
+        problems.push(problem(
             "custom_fields",
-            "",
             "A portal has at most 50 custom fields.",
-        );
+        ));
     }
     if body.groups.len() > MAX_GROUPS {
-        invalid("groups", "", "A portal has at most 1,000 groups.");
+        problems.push(problem("groups", "A portal has at most 1,000 groups."));
     }
     let mut custom_fields = Vec::new();
     let mut names = HashSet::new();
-    for CustomFieldBody { name, label } in body.custom_fields {
-        if !is_name(&label) {
-            invalid("custom_fields", &label, "A label has 1 to 200 characters.");
+    for CustomFieldBody { name, label } in &body.custom_fields {
+        if !is_name(label) {
+            problems
+                .push(problem("custom_fields", "A label has 1 to 200 characters.").value(label));
         }
-        if !names.insert(name.clone()) {
-            invalid(
-                "custom_fields",
-                &name,
-                "Two custom fields have the same name.",
+        if !names.insert(name) {
+            problems.push(
+                problem("custom_fields", "Two custom fields have the same name.").value(name),
             );
         }
         let parsed: Result<CustomFieldName, NotAFieldName> = name.parse();
         match parsed {
-            Ok(name) => custom_fields.push(NamedField { name, label }),
-            Err(error) => invalid("custom_fields", &name, &sentence(&error.to_string())),
+            Ok(name) => custom_fields.push(NamedField {
+                name,
+                label: label.trim().to_owned(),
+            }),
+            Err(error) => {
+                problems.push(problem("custom_fields", &sentence(&error.to_string())).value(name))
+            }
         }
     }
+    let mut groups = Vec::new();
     let mut ids = HashSet::new();
-    for group in &body.groups {
-        if !is_name(&group.name) {
-            invalid("groups", &group.name, "A name has 1 to 200 characters.");
+    for GroupBody {
+        id,
+        name,
+        learning_ids,
+    } in body.groups
+    {
+        if !is_name(&name) {
+            problems.push(problem("groups", "A name has 1 to 200 characters.").value(&name));
         }
-        if !ids.insert(group.id) {
-            invalid(
-                "groups",
-                &group.id.to_string(),
-                "Two groups have the same id.",
+        if !ids.insert(id) {
+            problems.push(problem("groups", "Two groups have the same id.").value(&id.to_string()));
+        }
+        if let Some(wrong) = [id]
+            .iter()
+            .chain(&learning_ids)
+            .find(|id| !IDS.contains(id))
+        {
+            problems.push(
+                problem("groups", "An id is a number from 1 to 2^53 - 1.")
+                    .value(&wrong.to_string()),
             );
         }
+        groups.push(Group {
+            id,
+            name: name.trim().to_owned(),
+            learning_ids,
+        });
     }
     if !problems.is_empty() {
         return Err(problems);
     }
-    let groups = body.groups.into_iter().map(
-        |GroupBody {
-             id,
-             name,
-             learning_ids,
-         }| Group {
-            id,
-            name,
-            learning_ids,
-        },
-    );
     Ok(PortalSettings {
         name: body.name.trim().to_owned(),
         country: body.country,
         external_id_enabled: body.external_id_enabled,
         custom_fields,
-        groups: groups.collect(),
+        groups,
     })
 }
 
@@ -301,7 +332,7 @@ mod tests {
         let body = body(&serde_json::json!({
             "name": "", "country": "Australia",
             "custom_fields": [{"name": "email", "label": "E"}, {"name": "a b", "label": ""}, {"name": "x", "label": "X"}, {"name": "x", "label": "X"}],
-            "groups": [{"id": 1, "name": "A"}, {"id": 1, "name": "B"}],
+            "groups": [{"id": 1, "name": "A"}, {"id": 1, "name": "B", "learning_ids": [0]}],
         }));
         let problems = settings(body).unwrap_err();
         let fields: Vec<_> = problems
@@ -317,6 +348,7 @@ mod tests {
                 "custom_fields",
                 "custom_fields",
                 "custom_fields",
+                "groups",
                 "groups"
             ]
         );

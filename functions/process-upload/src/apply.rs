@@ -104,6 +104,8 @@ struct Task {
     row: u32,
     person: Person,
     planned: Outcome,
+    /// What the last write that was sent for it would come to.
+    sent: Option<Outcome>,
     user_id: UserId,
     state: State,
 }
@@ -133,6 +135,7 @@ impl Task {
             row: number,
             person,
             planned: action.outcome(),
+            sent: None,
             user_id,
             state,
         })
@@ -175,10 +178,11 @@ impl Writer {
         for _ in 0..TRIES {
             self.read(&mut tasks).await?;
             let (mut writes, mut open) = (Vec::new(), Vec::new());
-            for task in tasks {
+            for mut task in tasks {
                 match self.step(&task, &context.last_write) {
                     Step::Settled(outcome) => settle(&task, outcome),
                     Step::Write(kind, outcome) => {
+                        task.sent = Some(outcome);
                         writes.push(UserWrite {
                             user_id: task.user_id,
                             kind,
@@ -235,8 +239,8 @@ impl Writer {
             );
         };
         if stored.last_write.as_deref() == Some(last_write) {
-            // Written by this run before it was interrupted, or before the answer was lost.
-            return Step::Settled(task.planned);
+            // Written by this run: before the answer was lost, or before the walk was interrupted.
+            return Step::Settled(task.sent.unwrap_or(task.planned));
         }
         if EmailKey::of(&stored.user.email) != task.email_key() {
             // The row's person is somebody else by now; the next file knows who.

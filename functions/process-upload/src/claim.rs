@@ -17,9 +17,10 @@ pub(crate) async fn claim(
     // An event of a bucket that keeps no versions names none; the current one is meant. If the object is
     // gone by now, the record says so when the file is read.
     if file.object.version_id.is_none()
-        && let Some(current) = feed.files.current_version(&file.object.key).await?
+        && let Some((current, size_bytes)) = feed.files.current_version(&file.object.key).await?
     {
         file.object = current;
+        file.size_bytes = size_bytes;
     }
     let record = UploadRecord::new(
         file.portal,
@@ -54,62 +55,96 @@ pub(crate) async fn admit(
     file: &UploadedFile,
     progress: &mut Progress<'_>,
 ) -> Result<Admission, Failure> {
-    let portal = feed.table.portal(file.portal).await?;
-    // A walk that is taken up again reads the file as it did the first time.
+    // A walk that is taken up again reads the file as it did the first time, whatever was changed since.
     if let Some(version) = progress.upload.mapping_version {
         let stored = feed
             .table
             .mapping_version(file.portal, version)
             .await?
             .ok_or(Failure::MappingGone)?;
-        let catalogue = portal
-            .map(|portal| portal.settings.catalogue())
-            .unwrap_or_default();
-        let mapping =
-            Mapping::check(&stored.draft, &catalogue).map_err(|_| Failure::MappingGone)?;
-        return Ok(Admission::Accepted(mapping));
+        let mapping = Mapping::check(&stored.draft, &stored.draft.own_catalogue());
+        return mapping
+            .map(Admission::Accepted)
+            .map_err(|_| Failure::MappingGone);
     }
     progress.upload.started_at = Some(stamp((feed.clock)()));
 
-    let mut problems = Vec::new();
-    if portal
+    let portal = feed.table.portal(file.portal).await?;
+    let authorised = portal
         .as_ref()
-        .is_none_or(|portal| portal.authorisation.is_none())
-    {
+        .is_some_and(|portal| portal.authorisation.is_some());
+    let mut problems = refusals(file, authorised, feed.max_file_bytes);
+    let catalogue = portal
+        .map(|portal| portal.settings.catalogue())
+        .unwrap_or_default();
+    let Some(stored) = feed.table.mapping(file.portal).await? else {
+        problems.push(Problem::new(ProblemCode::NoMapping));
+        return Ok(Admission::Refused(problems));
+    };
+    match Mapping::check(&stored.draft, &catalogue) {
+        Ok(mapping) if problems.is_empty() => {
+            progress.upload.mapping_version = Some(stored.version);
+            return Ok(Admission::Accepted(mapping));
+        }
+        Ok(_) => {}
+        Err(_) => problems.push(Problem::new(ProblemCode::MappingOutdated)),
+    }
+    Ok(Admission::Refused(problems))
+}
+
+/// What speaks against a file that nobody has looked into.
+fn refusals(file: &UploadedFile, authorised: bool, max_file_bytes: u64) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !authorised {
         problems.push(Problem::new(ProblemCode::FeedNotAuthorised));
     }
     if !file.object.key.to_ascii_lowercase().ends_with(".csv") {
         problems.push(Problem::new(ProblemCode::NotCsv));
     }
-    if file.size_bytes > feed.max_file_bytes {
+    if file.size_bytes > max_file_bytes {
         let message = format!(
-            "The file has {} bytes; the feed accepts {}.",
-            file.size_bytes, feed.max_file_bytes
+            "The file has {} bytes; the feed accepts {max_file_bytes}.",
+            file.size_bytes
         );
         problems.push(Problem::new(ProblemCode::FileTooLarge).message(message));
     }
-    let catalogue = portal
-        .map(|portal| portal.settings.catalogue())
-        .unwrap_or_default();
-    let stored = feed.table.mapping(file.portal).await?;
-    let mapping = match &stored {
-        None => {
-            problems.push(Problem::new(ProblemCode::NoMapping));
-            None
-        }
-        Some(stored) => match Mapping::check(&stored.draft, &catalogue) {
-            Ok(mapping) => Some((mapping, stored.version)),
-            Err(wrong) => {
-                problems.extend(wrong);
-                None
-            }
-        },
-    };
-    match mapping {
-        Some((mapping, version)) if problems.is_empty() => {
-            progress.upload.mapping_version = Some(version);
-            Ok(Admission::Accepted(mapping))
-        }
-        _ => Ok(Admission::Refused(problems)),
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use platform::feed::ObjectVersion;
+
+    #[test]
+    fn a_file_is_refused_for_everything_that_speaks_against_it() {
+        let codes = |key: &str, size_bytes, authorised| -> Vec<_> {
+            let object = ObjectVersion {
+                key: key.to_owned(),
+                version_id: None,
+                etag: String::new(),
+            };
+            let file = UploadedFile {
+                portal: "1".parse().unwrap(),
+                bucket: String::new(),
+                object,
+                size_bytes,
+                received_at: Timestamp::UNIX_EPOCH,
+                rehearsal: false,
+            };
+            refusals(&file, authorised, 100)
+                .iter()
+                .map(|problem| problem.code.as_str())
+                .collect()
+        };
+        assert!(codes("1/a.csv", 100, true).is_empty());
+        assert!(codes("1/A.CSV", 0, true).is_empty());
+        assert_eq!(codes("1/a.csv", 101, true), ["file_too_large"]);
+        assert_eq!(
+            codes("1/a.csv.gz", 101, false),
+            ["feed_not_authorised", "not_csv", "file_too_large"]
+        );
+        assert_eq!(codes("1/csv", 1, true), ["not_csv"]);
     }
 }

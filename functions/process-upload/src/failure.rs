@@ -25,8 +25,11 @@ pub(crate) enum Failure {
     #[error("row {0} was forgotten while planning")]
     ForgottenRow(u32),
     /// The mapping that the upload began with is gone.
-    #[error("the mapping that the upload is read with is gone or not valid any more")]
+    #[error("the mapping that the upload is read with is gone")]
     MappingGone,
+    /// Another delivery of the event has brought the upload to its end; nothing is left to do.
+    #[error("the upload has ended already")]
+    Overtaken,
 }
 
 impl Failure {
@@ -39,6 +42,7 @@ impl Failure {
             Failure::FileChanged => "FileChanged",
             Failure::ForgottenRow(_) => "ForgottenRow",
             Failure::MappingGone => "MappingGone",
+            Failure::Overtaken => "Overtaken",
         }
     }
 }

@@ -54,7 +54,10 @@ pub(crate) async fn handle(event: LambdaEvent<S3Event>, feed: &Feed) -> Result<(
 async fn process(feed: &Feed, file: UploadedFile) -> Result<(), Failure> {
     let mut invocation = Invocation::begin("process-upload", feed.clock);
     invocation.property("portal_id", file.portal.to_string());
-    let walked = walk(feed, file).await;
+    let walked = match walk(feed, file).await {
+        Err(Failure::Overtaken) => Ok(None),
+        walked => walked,
+    };
     invocation.count("failed", u64::from(walked.is_err()));
     if let Ok(Some(upload)) = &walked {
         invocation.property("upload_id", upload.upload_id.to_string());

@@ -1,5 +1,5 @@
 //! Roster and plan: the portal's people are read in brief and joined with the file. Only if somebody is
-//! new or differs is the file looked at once more, for the ids and the changes.
+//! new or differs is the file read once more, for the ids and the changes.
 
 use crate::arrival::UploadedFile;
 use crate::failure::Failure;
@@ -15,7 +15,9 @@ use mapping::scan::Scan;
 use mapping::user::decide;
 use platform::failure::CallFailed;
 use platform::feed::UploadStatus;
-use platform::users::READ_BATCH;
+use platform::users::{READ_BATCH, StoredUser};
+use std::collections::HashMap;
+use tokio::task::JoinSet;
 
 pub(crate) async fn plan(
     feed: &Feed,
@@ -40,6 +42,13 @@ struct Differing {
     person: Person,
 }
 
+/// Batches of users being read at once. A new mapping makes everybody differ; one batch after the other
+/// would take a million people a quarter of an hour.
+const BATCHES_IN_FLIGHT: usize = 8;
+
+/// Rows and their users, read as a whole; users who are gone are absent.
+type Compared = Result<(Vec<Differing>, HashMap<UserId, StoredUser>), CallFailed>;
+
 async fn answer(
     feed: &Feed,
     file: &UploadedFile,
@@ -55,6 +64,7 @@ async fn answer(
         .ok_or(Failure::FileChanged)?;
     let mut reader = FileReader::new(mapping);
     let mut differing = Vec::new();
+    let mut in_flight: JoinSet<Compared> = JoinSet::new();
     let mut read = 0;
     loop {
         let chunk = bytes
@@ -89,26 +99,38 @@ async fn answer(
         .map_err(|_| Failure::FileChanged)?;
         let enough = if chunk.is_some() { READ_BATCH } else { 1 };
         while differing.len() >= enough {
+            if in_flight.len() == BATCHES_IN_FLIGHT {
+                settle_one(&mut in_flight, file, mapping, roster, draft).await?;
+            }
             let batch: Vec<Differing> =
                 differing.drain(..differing.len().min(READ_BATCH)).collect();
-            compare(feed, file, mapping, roster, draft, batch).await?;
+            let (users, portal) = (feed.users.clone(), file.portal);
+            in_flight.spawn(async move {
+                let ids: Vec<UserId> = batch.iter().map(|differing| differing.user_id).collect();
+                Ok((batch, users.get(portal, &ids).await?))
+            });
         }
-        let Some(chunk) = chunk else { return Ok(()) };
+        let Some(chunk) = chunk else { break };
         read += chunk.len() as u64;
         progress.at(UploadStatus::Planning, read).await?;
     }
+    while !in_flight.is_empty() {
+        settle_one(&mut in_flight, file, mapping, roster, draft).await?;
+    }
+    Ok(())
 }
 
-async fn compare(
-    feed: &Feed,
+async fn settle_one(
+    in_flight: &mut JoinSet<Compared>,
     file: &UploadedFile,
     mapping: &Mapping,
     roster: &Roster,
     draft: &mut Draft,
-    batch: Vec<Differing>,
 ) -> Result<(), Failure> {
-    let ids: Vec<UserId> = batch.iter().map(|differing| differing.user_id).collect();
-    let users = feed.users.get(file.portal, &ids).await?;
+    let Some(compared) = in_flight.join_next().await else {
+        return Ok(());
+    };
+    let (batch, users) = compared.map_err(CallFailed::to("finish a batch"))??;
     for Differing {
         row,
         user_id,

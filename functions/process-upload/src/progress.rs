@@ -41,7 +41,9 @@ impl<'f> Progress<'f> {
             .stored_at
             .is_none_or(|stored| now.duration_since(stored) >= STORE_EVERY);
         if entered || due {
-            self.feed.table.put_progress(&self.upload).await?;
+            if !self.feed.table.put_progress(&self.upload).await? {
+                return Err(Failure::Overtaken);
+            }
             self.stored_at = Some(now);
         }
         Ok(())

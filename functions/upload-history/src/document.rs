@@ -6,8 +6,9 @@ use crate::upload::find;
 use axum::Json;
 use axum::extract::{Path, State};
 use mapping::problem::ProblemCode;
-use platform::feed::UploadStatus;
-use platform::objects::{Document, Link};
+use platform::clock::stamp;
+use platform::feed::{UploadRecord, UploadStatus};
+use platform::objects::{Document, Link, REPORTS_KEPT};
 use platform::web::{AdministratorOf, Refusal};
 use serde::Serialize;
 
@@ -30,19 +31,7 @@ pub(crate) async fn report(
     Path((_, upload_id)): Path<(String, String)>,
 ) -> Result<Json<LinkAnswer>, Refusal> {
     let upload = find(&context, portal_id, &upload_id).await?;
-    if !upload.report_ready {
-        return Err(Refusal::new(ProblemCode::ReportNotReady));
-    }
-    let link = context
-        .reports
-        .link(
-            portal_id,
-            upload.upload_id,
-            Document::Report,
-            (context.clock)(),
-        )
-        .await?;
-    Ok(Json(link.into()))
+    link(&context, &upload, Document::Report).await
 }
 
 pub(crate) async fn rejected(
@@ -51,20 +40,34 @@ pub(crate) async fn rejected(
     Path((_, upload_id)): Path<(String, String)>,
 ) -> Result<Json<LinkAnswer>, Refusal> {
     let upload = find(&context, portal_id, &upload_id).await?;
+    let none = upload.status == UploadStatus::Rejected || upload.rows.not_processed == 0;
+    if upload.report_ready && none {
+        return Err(Refusal::new(ProblemCode::NoRejectedRows));
+    }
+    link(&context, &upload, Document::Rejected).await
+}
+
+async fn link(
+    context: &Context,
+    upload: &UploadRecord,
+    document: Document,
+) -> Result<Json<LinkAnswer>, Refusal> {
     if !upload.report_ready {
         return Err(Refusal::new(ProblemCode::ReportNotReady));
     }
-    if upload.status == UploadStatus::Rejected || upload.rows.not_processed == 0 {
-        return Err(Refusal::new(ProblemCode::NoRejectedRows));
+    let now = (context.clock)();
+    // The record stays in the history; what it leads to has gone by then.
+    let kept_since = now.checked_sub(REPORTS_KEPT).map(stamp).unwrap_or_default();
+    if upload
+        .finished_at
+        .as_ref()
+        .is_some_and(|finished| *finished < kept_since)
+    {
+        return Err(Refusal::new(ProblemCode::ReportExpired));
     }
     let link = context
         .reports
-        .link(
-            portal_id,
-            upload.upload_id,
-            Document::Rejected,
-            (context.clock)(),
-        )
+        .link(upload.portal_id, upload.upload_id, document, now)
         .await?;
     Ok(Json(link.into()))
 }

@@ -35,22 +35,32 @@ pub(crate) async fn list(
                 .message(message),
         );
     };
-    let limit = query
-        .get("limit")
-        .map_or(Some(DEFAULT_LIMIT), |limit| limit.parse().ok());
+    let sent = |name: &str| {
+        query
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    };
+    let limit = sent("limit").map_or(Some(DEFAULT_LIMIT), |limit| {
+        limit
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| limit.parse().ok())
+            .flatten()
+    });
     let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
     if limit.is_none() {
         invalid(
             "limit",
-            query.get("limit").map_or("", String::as_str),
+            sent("limit").unwrap_or_default(),
             "A limit is a number from 1 to 100.",
         );
     }
-    let cursor = query.get("cursor").map(|cursor| cursor.parse()).transpose();
+    let cursor = sent("cursor").map(str::parse).transpose();
     if cursor.is_err() {
         invalid(
             "cursor",
-            query.get("cursor").map_or("", String::as_str),
+            sent("cursor").unwrap_or_default(),
             "A cursor comes from the page before.",
         );
     }

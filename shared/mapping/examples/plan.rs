@@ -9,7 +9,7 @@
 //! Nothing is written anywhere; this is a rehearsal on your own machine.
 #![allow(clippy::print_stdout, reason = "a command for a terminal")]
 
-use mapping::fields::{CustomFieldName, Field, FieldCatalogue};
+use mapping::fields::CustomFieldName;
 use mapping::file::{FileReader, Row};
 use mapping::identity::{EmailKey, IdentityHash, PortalId, UserId};
 use mapping::mapping::{Mapping, MappingDraft};
@@ -45,7 +45,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         _ => return Err("usage: plan mapping.json users.csv [roster.json]".into()),
     };
     let draft: MappingDraft = serde_json::from_slice(&std::fs::read(mapping)?)?;
-    let mapping = match Mapping::check(&draft, &catalogue(&draft)) {
+    // There is no portal here to say which custom fields it has: it has those that the mapping names.
+    let mapping = match Mapping::check(&draft, &draft.own_catalogue()) {
         Ok(mapping) => mapping,
         Err(problems) => return Ok(refuse("The mapping is refused", &problems)),
     };
@@ -59,19 +60,6 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Err(problems) => return Ok(refuse("The file is refused", &problems)),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// There is no portal here to say which custom fields it has: it has those that the mapping names.
-fn catalogue(draft: &MappingDraft) -> FieldCatalogue {
-    let standard = |name: &str| Field::STANDARD.iter().any(|field| field.as_str() == name);
-    let names = draft
-        .fields
-        .iter()
-        .map(|line| line.field.as_str())
-        .filter(|name| !standard(name));
-    FieldCatalogue {
-        custom: names.filter_map(|name| name.parse().ok()).collect(),
-    }
 }
 
 /// The same steps as in `process-upload`, with the file and the people in memory.

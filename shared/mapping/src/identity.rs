@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use thiserror::Error;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
@@ -108,48 +109,100 @@ impl FromStr for UserId {
     }
 }
 
-/// One e-mail address (RFC 5321, internationalised by RFC 6531), as it was sent, trimmed.
-///
-/// Has no `Debug` that shows the address: errors and logs print `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Email(String);
-
 /// The text is not one e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not one e-mail address")]
 pub struct NotAnEmail;
 
-impl Email {
-    /// `text` must be trimmed already.
-    pub fn parse(text: &str) -> Result<Self, NotAnEmail> {
-        check_email(text)?;
-        Ok(Email(text.to_owned()))
-    }
+/// RFC 5321, 4.5.3.1: octets of the part before the `@`, of a label, and of the whole address (its path is
+/// 256 with the angle brackets).
+const MAX_LOCAL_BYTES: usize = 64;
+const MAX_LABEL_BYTES: usize = 63;
+const MAX_ADDRESS_BYTES: usize = 254;
 
-    /// As it was sent.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What addresses are compared by.
-    pub fn key(&self) -> EmailKey {
-        EmailKey(email_key(&self.0).into_owned())
-    }
-}
-
-impl fmt::Debug for Email {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Email(..)")
-    }
-}
-
-/// Whether `text` is one e-mail address, without keeping it: the first pass asks this of every row.
+/// Whether `text`, trimmed, is one e-mail address: RFC 5321, with the letters of RFC 6531.
+///
+/// By hand: the first pass asks this of every row, and the crates for it either refuse the combining
+/// marks of Hindi, Thai and decomposed accents or accept `ann@exa!mple.com`. The domain must be fully
+/// qualified (RFC 5321, 2.3.5), so it has a dot.
+///
+/// # Errors
+///
+/// It is not.
 pub fn check_email(text: &str) -> Result<(), NotAnEmail> {
-    use email_address::{EmailAddress, Options};
-    // An address book's `Ann <ann@x.example>` is not an address.
-    let options = Options::default().without_display_text();
-    EmailAddress::parse_with_options(text, options).map_err(|_| NotAnEmail)?;
-    Ok(())
+    let (local, domain) = text.rsplit_once('@').ok_or(NotAnEmail)?;
+    let local_fits =
+        (1..=MAX_LOCAL_BYTES).contains(&local.len()) && (is_dot_atom(local) || is_quoted(local));
+    let fits =
+        text.len() <= MAX_ADDRESS_BYTES && local_fits && (is_domain(domain) || is_literal(domain));
+    if fits { Ok(()) } else { Err(NotAnEmail) }
+}
+
+/// Beyond ASCII, whatever can be seen: letters, marks, digits and symbols of every script, and the two
+/// joiners that some scripts are spelled with.
+fn is_international(c: char) -> bool {
+    !c.is_ascii()
+        && !c.is_control()
+        && !c.is_whitespace()
+        && !matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}')
+}
+
+fn is_dot_atom(local: &str) -> bool {
+    let atom = |c: char| {
+        c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_international(c)
+    };
+    local
+        .split('.')
+        .all(|part| !part.is_empty() && part.chars().all(atom))
+}
+
+fn is_quoted(local: &str) -> bool {
+    let Some(inside) = local
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    else {
+        return false;
+    };
+    let mut chars = inside.chars();
+    while let Some(c) = chars.next() {
+        let fits = match c {
+            '"' => false,
+            '\\' => chars
+                .next()
+                .is_some_and(|escaped| (' '..='~').contains(&escaped)),
+            ' '..='~' => true,
+            c => is_international(c),
+        };
+        if !fits {
+            return false;
+        }
+    }
+    true
+}
+
+fn is_domain(domain: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || is_international(c);
+    let label = |label: &str| {
+        (1..=MAX_LABEL_BYTES).contains(&label.len())
+            && label.chars().all(letter)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    domain.contains('.') && domain.split('.').all(label)
+}
+
+/// `[192.0.2.1]` or `[IPv6:2001:db8::1]`.
+fn is_literal(domain: &str) -> bool {
+    let Some(inside) = domain
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    else {
+        return false;
+    };
+    match inside.strip_prefix("IPv6:") {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => inside.parse::<Ipv4Addr>().is_ok(),
+    }
 }
 
 /// An address as it is compared: trimmed, NFC, lower case.
@@ -232,20 +285,28 @@ mod tests {
 
     #[test]
     fn an_address_is_accepted_or_not() {
-        let good = [
+        for address in [
             "ann@x.example",
             "Ann.O'Neil+hr@Sub.X.example",
             "a@x.co",
             "josé@bücher.example",
+            "jose\u{301}@x.example",
             "用户@例え.example",
+            "हिन्दी@उदाहरण.भारत",
+            "ann@ตัวอย่าง.ไทย",
             "\"john doe\"@x.example",
+            "\"a\\\"@\"@x.example",
             "a_b-c@x-y.example",
-        ];
-        for address in good {
-            assert!(Email::parse(address).is_ok(), "{address:?}");
+            "1@2.example",
+            "ann@[192.0.2.1]",
+            "ann@[IPv6:2001:db8::1]",
+            "ann@xn--bcher-kva.example",
+        ] {
+            assert!(check_email(address).is_ok(), "{address:?}");
         }
-        let bad = [
+        for address in [
             "",
+            "@",
             "ann",
             "ann@",
             "@x.example",
@@ -253,24 +314,43 @@ mod tests {
             "ann@x..example",
             ".ann@x.example",
             "ann.@x.example",
+            "a..b@x.example",
             "ann@x.example;bob@x.example",
             "ann@x.example, bob@x.example",
             "ann@x.example bob@x.example",
             "Ann <ann@x.example>",
             "<ann@x.example>",
-            "mailto:ann@x.example@y.example",
+            "mailto:ann@x.example",
             "ann @x.example",
             "ann@x .example",
             "ann@-x.example",
+            "ann@x-.example",
             "ann@x.example.",
+            "ann@.x.example",
+            "ann@localhost",
+            "ann@exa!mple.com",
+            "ann@x_y.example",
+            "ann@[hello]",
+            "ann@[1.2.3]",
             "ann@x.example\n",
             "a\0b@x.example",
-        ];
-        for address in bad {
-            assert!(Email::parse(address).is_err(), "{address:?}");
+            "a\u{200B}b@x.example",
+            "a\u{A0}b@x.example",
+            "\"ann@x.example",
+            "\"a\"b\"@x.example",
+            "\"a\\\"@x.example",
+        ] {
+            assert!(check_email(address).is_err(), "{address:?}");
         }
-        assert!(Email::parse(&format!("{}@x.example", "a".repeat(64))).is_ok());
-        assert!(Email::parse(&format!("{}@x.example", "a".repeat(65))).is_err());
+        let local = |bytes: usize| format!("{}@x.example", "a".repeat(bytes));
+        assert!(check_email(&local(64)).is_ok() && check_email(&local(65)).is_err());
+        let long =
+            |labels: usize| format!("a@{}example", format!("{}.", "b".repeat(60)).repeat(labels));
+        assert!(
+            check_email(&long(4)).is_err() == (long(4).len() > 254)
+                && check_email(&long(5)).is_err()
+        );
+        assert!(check_email(&format!("a@{}.example", "b".repeat(64))).is_err());
     }
 
     #[test]
@@ -283,8 +363,7 @@ mod tests {
 
     #[test]
     fn an_address_does_not_show_in_debug_output() {
-        let email = Email::parse("ann@x.example").unwrap();
-        assert!(!format!("{email:?} {:?}", email.key()).contains("ann"));
+        assert!(!format!("{:?}", EmailKey::of("ann@x.example")).contains("ann"));
     }
 
     #[test]

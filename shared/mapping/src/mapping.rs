@@ -2,7 +2,7 @@
 //! there is no other way to one, so a file is never read with a mapping that lacks an address.
 
 use crate::fields::{Field, FieldCatalogue};
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::{Problem, ProblemCode, shortened};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
@@ -23,7 +23,8 @@ pub struct MappingDraft {
     pub auto_disable: bool,
 }
 
-fn identity_by_email() -> String {
+/// What a mapping that does not say otherwise identifies people by.
+pub fn identity_by_email() -> String {
     "email".to_owned()
 }
 
@@ -69,6 +70,12 @@ pub struct Mapping {
 /// The most fields one mapping can have; what an update changed is kept as one bit a field.
 pub const MAX_MAPPED_FIELDS: usize = 64;
 
+/// A mapping is stored as one item, which DynamoDB limits to 400 KB, and names of columns are repeated in
+/// the problems of an upload record. So many columns, and so many bytes of names in all.
+const MAX_COLUMNS: usize = 1_000;
+const MAX_NAME_BYTES: usize = 100_000;
+const MAX_COLUMN_NAME_CHARS: usize = 300;
+
 impl Mapping {
     /// Checks a draft against the portal's fields.
     ///
@@ -76,6 +83,7 @@ impl Mapping {
     ///
     /// Everything that is wrong with it, not only the first.
     pub fn check(draft: &MappingDraft, catalogue: &FieldCatalogue) -> Result<Self, Vec<Problem>> {
+        check_sizes(draft)?;
         let mut problems = Vec::new();
         let mut fields: Vec<MappedField> = Vec::new();
         let columns: HashSet<String> = draft.columns.iter().map(|name| column_key(name)).collect();
@@ -94,7 +102,7 @@ impl Mapping {
             let Some(field) = catalogue.find(&line.field) else {
                 problems.push(at(ProblemCode::UnknownField, line).message(format!(
                     "The portal has no field “{}”; it has {}.",
-                    line.field,
+                    shortened(&line.field),
                     catalogue.names()
                 )));
                 continue;
@@ -113,7 +121,7 @@ impl Mapping {
             if *times > 1 {
                 problems.push(
                     Problem::new(ProblemCode::FieldMappedTwice)
-                        .field(*field)
+                        .field(field)
                         .message(format!(
                             "“{field}” is fed by {times} columns; a field takes one."
                         )),
@@ -131,12 +139,6 @@ impl Mapping {
         }
         problems.extend(duplicate_columns(draft));
         problems.extend(unavailable(draft));
-        if draft.fields.len() > MAX_MAPPED_FIELDS {
-            problems.push(
-                Problem::new(ProblemCode::InvalidValue)
-                    .message(format!("A mapping has at most {MAX_MAPPED_FIELDS} fields.")),
-            );
-        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -152,6 +154,47 @@ impl Mapping {
     }
 }
 
+impl MappingDraft {
+    /// The fields that the draft itself speaks of: the standard ones, and every other name that could be
+    /// one. For reading a mapping that was checked against its portal once.
+    pub fn own_catalogue(&self) -> FieldCatalogue {
+        let standard = |name: &str| Field::STANDARD.iter().any(|field| field.as_str() == name);
+        let names = self
+            .fields
+            .iter()
+            .map(|line| line.field.as_str())
+            .filter(|name| !standard(name));
+        FieldCatalogue {
+            custom: names.filter_map(|name| name.parse().ok()).collect(),
+        }
+    }
+}
+
+/// Too much of everything is one problem, not thousands.
+fn check_sizes(draft: &MappingDraft) -> Result<(), Vec<Problem>> {
+    let names = || {
+        draft
+            .columns
+            .iter()
+            .chain(draft.fields.iter().map(|line| &line.column))
+    };
+    let too_long = names().any(|name| name.chars().count() > MAX_COLUMN_NAME_CHARS);
+    let message = if draft.fields.len() > MAX_MAPPED_FIELDS {
+        "A mapping has at most 64 fields."
+    } else if draft.columns.len() > MAX_COLUMNS {
+        "A sample has at most 1,000 columns."
+    } else if too_long {
+        "The name of a column has at most 300 characters."
+    } else if names().map(String::len).sum::<usize>() > MAX_NAME_BYTES {
+        "The names of the columns are too long altogether."
+    } else {
+        return Ok(());
+    };
+    Err(vec![
+        Problem::new(ProblemCode::InvalidValue).message(message),
+    ])
+}
+
 /// Header names match after trimming, without regard to case.
 pub fn column_key(name: &str) -> String {
     name.trim().to_lowercase()
@@ -162,7 +205,7 @@ fn at(code: ProblemCode, line: &FieldDraft) -> Problem {
 }
 
 fn invalid(line: &FieldDraft, what: &str) -> Problem {
-    at(ProblemCode::InvalidValue, line).message(format!("“{}”: {what}.", line.field))
+    at(ProblemCode::InvalidValue, line).message(format!("“{}”: {what}.", shortened(&line.field)))
 }
 
 fn on_empty(line: &FieldDraft, field: &Field) -> Result<OnEmpty, Problem> {
@@ -341,6 +384,24 @@ pub(crate) mod tests {
             codes(&draft(&[&REQUIRED[..], &["role=R"]].concat())),
             ["unknown_field"]
         );
+    }
+
+    #[test]
+    fn too_much_of_everything_is_one_problem() {
+        let many: Vec<String> = (0..65).map(|n| format!("x{n}=X")).collect();
+        assert_eq!(
+            codes(&draft(&many.iter().map(String::as_str).collect::<Vec<_>>())),
+            ["invalid_value"]
+        );
+        for columns in [
+            vec!["x".to_owned(); 1_001],
+            vec!["x".repeat(301)],
+            vec!["x".repeat(300); 400],
+        ] {
+            let mut draft = draft(&["shoe_size=S"]);
+            draft.columns = columns;
+            assert_eq!(codes(&draft), ["invalid_value"]);
+        }
     }
 
     #[test]

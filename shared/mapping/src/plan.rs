@@ -149,7 +149,7 @@ pub struct Plan {
 #[error("not a plan that this version can read")]
 pub struct UnreadablePlan(#[source] Option<postcard::Error>);
 
-/// The form of the kept plan; a plan of another form is made anew rather than misread.
+/// The form of the kept plan; one of another form is refused rather than misread.
 const PLAN_FORMAT: u8 = 1;
 
 impl Plan {
@@ -257,7 +257,7 @@ impl Draft {
             }
             rows.extend(later.iter().map(|row| {
                 let first_row = first.row;
-                let action = if row.fingerprint == first.fingerprint {
+                let action = if row.says == first.says {
                     Action::Duplicate { first_row }
                 } else {
                     Action::Conflict { first_row }

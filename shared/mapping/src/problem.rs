@@ -3,6 +3,7 @@
 //! No rule is decided here: the places that decide name a code from here.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// How much a problem costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,9 @@ problem_codes! {
     NoMapping, "no_mapping", File,
         "The portal has no data mapping yet.",
         "Map the columns of a sample file to Go1 fields; then drop the file again.";
+    MappingOutdated, "mapping_outdated", File,
+        "The mapping names a field that the portal does not have any more.",
+        "Map the columns again, or ask Go1 to restore the field; then drop the file again.";
     NotCsv, "not_csv", File,
         "The file's name does not end in .csv.",
         "Export the file as CSV (UTF-8) and give it a name that ends in .csv.";
@@ -124,7 +128,7 @@ problem_codes! {
         "The status is neither 1 (active) nor 0 (inactive).",
         "Export 1 for active people and 0 for inactive ones; empty leaves the status as it is.";
     ForbiddenCharacter, "forbidden_character", Row,
-        "There is a line break or a control character in an e-mail address or a name.",
+        "There is a line break or a NUL in an e-mail address or a name.",
         "Remove the line break from the cell.";
     ValueTooLong, "value_too_long", Row,
         "The value is longer than 1,000 characters.",
@@ -192,6 +196,9 @@ problem_codes! {
     ReportNotReady, "report_not_ready", Request,
         "The upload has no report yet.",
         "Wait until the upload has finished.";
+    ReportExpired, "report_expired", Request,
+        "Reports are kept for 30 days, and this one is older.",
+        "The counts stay in the history; drop a file again for a new report.";
     NoRejectedRows, "no_rejected_rows", Request,
         "The upload has no file of rejected rows: every row was processed, or the file as a whole was refused.",
         "See the report.";
@@ -220,7 +227,9 @@ impl<'de> Deserialize<'de> for ProblemCode {
 }
 
 /// One thing that is wrong, with its place. What means nothing for a code is absent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// `Debug` shows neither value nor message, which may hold an address.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// What is wrong.
     pub code: ProblemCode,
@@ -269,25 +278,21 @@ impl Problem {
         self
     }
 
-    /// In this column of the customer's file.
-    pub fn column(mut self, column: impl Into<String>) -> Self {
-        self.column = Some(column.into());
+    /// In this column of the customer's file; a long name is shortened.
+    pub fn column(mut self, column: &str) -> Self {
+        self.column = Some(shortened(column));
         self
     }
 
-    /// Of this field.
-    pub fn field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+    /// Of this field; a long name is shortened.
+    pub fn field(mut self, field: &str) -> Self {
+        self.field = Some(shortened(field));
         self
     }
 
     /// With this value, which is shortened.
     pub fn value(mut self, value: &str) -> Self {
-        let mut shown: String = value.chars().take(SHOWN_VALUE_CHARS).collect();
-        if shown.len() < value.len() {
-            shown.push('…');
-        }
-        self.value = Some(shown);
+        self.value = Some(shortened(value));
         self
     }
 
@@ -302,6 +307,33 @@ impl Problem {
         self.byte = Some(byte);
         self
     }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Problem {
+            code,
+            row,
+            field,
+            byte,
+            ..
+        } = self;
+        f.debug_struct("Problem")
+            .field("code", code)
+            .field("row", row)
+            .field("field", field)
+            .field("byte", byte)
+            .finish_non_exhaustive()
+    }
+}
+
+/// At most [`SHOWN_VALUE_CHARS`] characters; an ellipsis says that there were more.
+pub fn shortened(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN_VALUE_CHARS).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 #[cfg(test)]

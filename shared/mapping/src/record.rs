@@ -2,13 +2,13 @@
 //! row or the portal's people have to do with it is the plan's business.
 
 use crate::fields::{CustomFieldName, Field};
-use crate::file::{Header, Row};
+use crate::file::{Header, Row, misfit_message};
 use crate::identity::{IdentityHash, check_email};
 use crate::mapping::OnEmpty;
 use crate::problem::{Problem, ProblemCode};
 use crate::user::Status;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// The longest value, in characters (`docs/rules.md`, "Values").
 pub const MAX_VALUE_CHARS: usize = 1_000;
@@ -93,16 +93,12 @@ impl<'r> UserRecord<'r> {
                     .message(message),
             ]);
         }
-        if !header.fits(row) {
+        if let Some(cells) = header.misfit(row) {
+            let message = misfit_message(row.number, cells, header.own_width());
             return Err(vec![
                 Problem::new(ProblemCode::WrongFieldCount)
                     .row(row.number)
-                    .message(format!(
-                        "Row {}: {} cells where the header has {}.",
-                        row.number,
-                        row.width(),
-                        header.columns().len()
-                    )),
+                    .message(message),
             ]);
         }
         let mut record = UserRecord {
@@ -141,13 +137,8 @@ impl<'r> UserRecord<'r> {
                 continue;
             }
             match &source.field {
-                Field::Email | Field::FirstName | Field::LastName
-                    if has_control_character(value) =>
-                {
-                    problems.push(wrong(
-                        ProblemCode::ForbiddenCharacter,
-                        "a line break or control character",
-                    ));
+                Field::Email | Field::FirstName | Field::LastName if has_line_break(value) => {
+                    problems.push(wrong(ProblemCode::ForbiddenCharacter, "a line break"));
                 }
                 Field::Email => match check_email(value) {
                     Ok(()) => record.email = value,
@@ -184,6 +175,12 @@ impl<'r> UserRecord<'r> {
 
     /// Over the values as they would be stored.
     pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprints().0
+    }
+
+    /// The fingerprint, and a hash of everything but the address, by which two rows say the same about a
+    /// person whose address they spell differently.
+    pub(crate) fn fingerprints(&self) -> (Fingerprint, u64) {
         let mut text = Vec::with_capacity(256);
         let mut part = |tag: &str, value: &str| {
             // Lengths first, so that no two lists of parts run together.
@@ -193,6 +190,7 @@ impl<'r> UserRecord<'r> {
             }
         };
         part("email", self.email);
+        let address = 8 + "email".len() + self.email.len();
         part("first_name", self.first_name);
         part("last_name", self.last_name);
         if let Some(status) = self.status {
@@ -205,7 +203,10 @@ impl<'r> UserRecord<'r> {
                 None => part("clear ", name.as_str()),
             }
         }
-        Fingerprint(xxh3_128(&text).to_be_bytes())
+        (
+            Fingerprint(xxh3_128(&text).to_be_bytes()),
+            xxh3_64(&text[address..]),
+        )
     }
 }
 
@@ -223,11 +224,11 @@ fn cell<'r>(header: &Header, row: &Row<'r>, index: usize) -> &'r str {
     header.plain(row.get(index).unwrap_or("")).trim()
 }
 
-/// Line breaks and NUL, as the rules say, and the other control characters, which no name contains.
-fn has_control_character(value: &str) -> bool {
-    value
-        .chars()
-        .any(|c| c.is_control() || c == '\u{2028}' || c == '\u{2029}')
+/// Line breaks of every kind, and NUL.
+fn has_line_break(value: &str) -> bool {
+    value.contains([
+        '\n', '\r', '\u{B}', '\u{C}', '\u{85}', '\u{2028}', '\u{2029}', '\0',
+    ])
 }
 
 #[cfg(test)]
@@ -305,6 +306,7 @@ pub(crate) mod tests {
                 "a@x.example,\"An\nn\",Lee,1,J,S",
                 &[("forbidden_character", Some("first_name"))],
             ),
+            ("a@x.example,An\tn,Lee,1,J,S", &[][..]),
             (
                 "a@x.example,Ann,L\0e,1,J,S",
                 &[("forbidden_character", Some("last_name"))],

@@ -2,7 +2,7 @@
 //! `rejected.csv`, the rows that were not processed in the customer's own columns. Both come from the
 //! file, the plan and the exceptions alone, so that they can be written again after a crash.
 
-use crate::file::{FEED_PROBLEM_COLUMN, FileReader, Header, Row};
+use crate::file::{BOM, FEED_PROBLEM_COLUMN, FileReader, Header, Row};
 use crate::mapping::Mapping;
 use crate::plan::{Action, Exceptions, Outcome, Plan};
 use crate::problem::{Problem, ProblemCode};
@@ -20,6 +20,7 @@ pub const SHOWN_PROBLEMS: usize = 24;
 pub struct Reporter<'m> {
     reader: FileReader<'m>,
     out: Pages<'m>,
+    rejected_begun: bool,
 }
 
 struct Pages<'m> {
@@ -49,6 +50,7 @@ impl<'m> Reporter<'m> {
         Reporter {
             reader: FileReader::new(mapping),
             out,
+            rejected_begun: false,
         }
     }
 
@@ -58,7 +60,7 @@ impl<'m> Reporter<'m> {
     ///
     /// The file is not the one that was planned.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Vec<Problem>> {
-        let Reporter { reader, out } = self;
+        let Reporter { reader, out, .. } = self;
         reader.push(chunk, |header, row| out.see(header, &row))
     }
 
@@ -68,7 +70,7 @@ impl<'m> Reporter<'m> {
     ///
     /// The file is not the one that was planned.
     pub fn finish(&mut self) -> Result<(), Vec<Problem>> {
-        let Reporter { reader, out } = self;
+        let Reporter { reader, out, .. } = self;
         reader.finish(|header, row| out.see(header, &row))
     }
 
@@ -77,9 +79,17 @@ impl<'m> Reporter<'m> {
         std::mem::take(&mut self.out.report)
     }
 
-    /// The lines of `rejected.csv` since the last call. Stays empty if every row was processed.
+    /// The lines of `rejected.csv` since the last call. Stays empty if every row was processed. Has a byte
+    /// order mark where the customer's file has one: whatever opens the one opens the other.
     pub fn take_rejected(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.out.rejected)
+        let lines = std::mem::take(&mut self.out.rejected);
+        if lines.is_empty()
+            || std::mem::replace(&mut self.rejected_begun, true)
+            || !self.reader.has_bom()
+        {
+            return lines;
+        }
+        [BOM, &lines].concat()
     }
 
     /// The first problems, for the upload record.
@@ -135,7 +145,13 @@ impl Pages<'_> {
             Outcome::Disabled => ("disabled", "Made inactive"),
             Outcome::Updated => ("updated", "Updated"),
         };
-        let changed = self.changed_fields(action);
+        // What an exception changed is not known; what was planned is not what happened.
+        let as_planned = !self.exceptions.contains_key(&number);
+        let changed = if as_planned {
+            self.changed_fields(action)
+        } else {
+            Vec::new()
+        };
         let message = if changed.is_empty() {
             format!("{said}.")
         } else {
@@ -203,24 +219,18 @@ impl Pages<'_> {
         self.show(problem);
     }
 
-    /// The row as it came, with what is wrong beside it. Cells beyond the header come last, so that
-    /// nothing of the row is lost and every other cell stays under its name.
+    /// The row as it came, with what is wrong beside it. Cells beyond the header come last, so that nothing
+    /// of the row is lost and every other cell stays under its name.
     fn reject(&mut self, header: &Header, row: &Row<'_>, problem: &Problem) {
-        let own = |index: usize| !header.is_feed_problem(index);
+        let width = header.columns().len();
+        let own = || (0..width).filter(|index| !header.is_feed_problem(*index));
         if !std::mem::replace(&mut self.any_rejected, true) {
-            let names = header
-                .columns()
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| own(*index));
-            let names = names.map(|(_, name)| name.as_str());
+            let names = own().map(|index| header.columns()[index].as_str());
             write_line(&mut self.rejected, names.chain([FEED_PROBLEM_COLUMN]));
         }
-        let width = header.columns().len();
         let cell = |index| header.plain(row.get(index).unwrap_or(""));
         let said = format!("{}: {}", problem.code.as_str(), problem.message);
-        let line = (0..width)
-            .filter(|index| own(*index))
+        let line = own()
             .map(cell)
             .chain([said.as_str()])
             .chain((width..row.width()).map(cell));
@@ -420,6 +430,53 @@ mod tests {
             again.contains(",'=1+1,") && !again.contains("''="),
             "{again}"
         );
+    }
+
+    /// Otherwise cells would slide under other names: a job would become a surname.
+    #[test]
+    fn a_row_with_too_few_or_too_many_cells_stays_refused_until_somebody_repairs_it() {
+        let header = "Email,First,Last,Job,Site,Status";
+        for (row, filled) in [
+            (
+                "a@x.example,Ann,Cook,Perth,1",
+                "a@x.example,Ann,Cook,Perth,1,",
+            ),
+            ("a@x.example,Ann,Cook", "a@x.example,Ann,Cook,,,"),
+            ("a@x.example,Ann,,", "a@x.example,Ann,,,,"),
+            (
+                "a@x.example,Ann,Lee,Cook,Perth,1,more",
+                "a@x.example,Ann,Lee,Cook,Perth,1",
+            ),
+        ] {
+            let mut file = format!("{header}\n{row}\n");
+            for time in 1..=4 {
+                let (lines, rejected, _) = report(&file, 4096);
+                assert!(
+                    lines.contains("not_processed,wrong_field_count"),
+                    "{row}, time {time}: {lines}"
+                );
+                let rows: Vec<&str> = rejected.lines().collect();
+                assert_eq!(rows[0], format!("{header},feed_problem"));
+                assert!(
+                    rows[1].starts_with(&format!("{filled},wrong_field_count: Row 2: ")),
+                    "{rejected}"
+                );
+                file = rejected;
+            }
+            let repaired = format!(
+                "{header},feed_problem\na@x.example,Ann,Lee,Cook,Perth,1,wrong_field_count: Row 2: 5 cells where the header has 6.\n"
+            );
+            assert!(report(&repaired, 4096).0.contains("created"));
+        }
+    }
+
+    #[test]
+    fn rejected_rows_have_a_byte_order_mark_where_the_file_has_one() {
+        let (_, plain, _) = report(FILE, 3);
+        for chunk in [1, 4096] {
+            let (_, marked, _) = report(&format!("\u{FEFF}{FILE}"), chunk);
+            assert_eq!(marked, format!("\u{FEFF}{plain}"));
+        }
     }
 
     #[test]

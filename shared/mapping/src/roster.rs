@@ -38,16 +38,6 @@ impl Roster {
         }
     }
 
-    /// How many users the portal has.
-    pub fn len(&self) -> usize {
-        self.by_identity.len()
-    }
-
-    /// Whether the portal has no users yet.
-    pub fn is_empty(&self) -> bool {
-        self.by_identity.is_empty()
-    }
-
     /// The user with this identity. Should two have it, always the same one.
     pub fn find(&self, identity: IdentityHash) -> Option<&RosterEntry> {
         let at = self

@@ -1,5 +1,5 @@
 //! The first pass over a file: every row is read and checked, and a key and a fingerprint of it are
-//! kept. The rows themselves are not: memory holds 40 bytes a row, never the file.
+//! kept. The rows themselves are not: memory holds 48 bytes a row, never the file.
 
 use crate::file::{FileReader, Row};
 use crate::identity::IdentityHash;
@@ -16,6 +16,8 @@ pub struct ScannedRow {
     pub identity: IdentityHash,
     /// Over what it would store.
     pub fingerprint: Fingerprint,
+    /// Over all of that but the address.
+    pub(crate) says: u64,
 }
 
 /// A whole file, read and checked.
@@ -69,12 +71,16 @@ impl<'m> Scanner<'m> {
 impl Scan {
     fn see(&mut self, record: Result<UserRecord<'_>, Vec<Problem>>, row: &Row<'_>) {
         match record {
-            Ok(record) => self.rows.push(ScannedRow {
-                // `MaxFileBytes` keeps files far below four thousand million rows.
-                row: u32::try_from(row.number).unwrap_or(u32::MAX),
-                identity: record.identity(),
-                fingerprint: record.fingerprint(),
-            }),
+            Ok(record) => {
+                let (fingerprint, says) = record.fingerprints();
+                self.rows.push(ScannedRow {
+                    // `MaxFileBytes` keeps files far below four thousand million rows.
+                    row: u32::try_from(row.number).unwrap_or(u32::MAX),
+                    identity: record.identity(),
+                    fingerprint,
+                    says,
+                });
+            }
             Err(_) => self.not_accepted += 1,
         }
     }

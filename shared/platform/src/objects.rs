@@ -21,6 +21,9 @@ const STALLED_STREAM_GRACE: Duration = Duration::from_secs(20);
 /// S3 takes parts from 5 MiB on.
 const PART_BYTES: usize = 8 * 1024 * 1024;
 
+/// The lifecycle of the reports bucket (template.yaml).
+pub const REPORTS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// How long a link to a report works: long enough to click it, too short to pass it on.
 pub const LINK_LIFETIME: Duration = Duration::from_secs(300);
 
@@ -36,10 +39,13 @@ fn s3_client(config: &SdkConfig) -> Client {
     )
 }
 
-/// Whether the service said that there is no such object.
+/// Whether the service said that there is no such object, or that it is another by now.
 fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     let code = error.as_service_error().and_then(|error| error.code());
-    matches!(code, Some("NoSuchKey" | "NoSuchVersion" | "NotFound"))
+    matches!(
+        code,
+        Some("NoSuchKey" | "NoSuchVersion" | "NotFound" | "PreconditionFailed")
+    )
 }
 
 /// The bucket that customers write to.
@@ -63,12 +69,15 @@ impl FeedBucket {
         &self.bucket
     }
 
-    /// The current version of an object; `None`: there is none.
+    /// The current version of an object and its size in bytes; `None`: there is none.
     ///
     /// # Errors
     ///
     /// S3 could not be asked.
-    pub async fn current_version(&self, key: &str) -> Result<Option<ObjectVersion>, CallFailed> {
+    pub async fn current_version(
+        &self,
+        key: &str,
+    ) -> Result<Option<(ObjectVersion, u64)>, CallFailed> {
         match self
             .client
             .head_object()
@@ -77,17 +86,27 @@ impl FeedBucket {
             .send()
             .await
         {
-            Ok(head) => Ok(Some(ObjectVersion {
-                key: key.to_owned(),
-                version_id: head.version_id,
-                etag: head.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
-            })),
+            Ok(head) => {
+                let size_bytes = head
+                    .content_length
+                    .and_then(|size| u64::try_from(size).ok())
+                    .unwrap_or(0);
+                let etag = head.e_tag.unwrap_or_default().trim_matches('"').to_owned();
+                Ok(Some((
+                    ObjectVersion {
+                        key: key.to_owned(),
+                        version_id: head.version_id,
+                        etag,
+                    },
+                    size_bytes,
+                )))
+            }
             Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(CallFailed::new("ask for the file", error)),
+            Err(error) => Err(CallFailed::sdk("ask for the file")(error)),
         }
     }
 
-    /// The bytes of exactly this version; `None`: it was deleted.
+    /// The bytes of exactly this version; `None`: it was deleted, or overwritten where no versions are kept.
     ///
     /// # Errors
     ///
@@ -97,13 +116,15 @@ impl FeedBucket {
             .client
             .get_object()
             .bucket(&self.bucket)
-            .key(&object.key)
-            .set_version_id(object.version_id.clone())
-            .if_match(&object.etag);
+            .key(&object.key);
+        let request = match &object.version_id {
+            Some(version) => request.version_id(version),
+            None => request.if_match(&object.etag),
+        };
         match request.send().await {
             Ok(answer) => Ok(Some(answer.body)),
             Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(CallFailed::new("read the file", error)),
+            Err(error) => Err(CallFailed::sdk("read the file")(error)),
         }
     }
 }
@@ -180,7 +201,7 @@ impl ReportsBucket {
             {
                 Ok(false)
             }
-            Err(error) => Err(CallFailed::new("keep the plan", error)),
+            Err(error) => Err(CallFailed::sdk("keep the plan")(error)),
         }
     }
 
@@ -200,7 +221,7 @@ impl ReportsBucket {
             .get_object()
             .bucket(&self.bucket)
             .key(plan_key(portal, upload));
-        let answer = request.send().await.map_err(CallFailed::to(WHAT))?;
+        let answer = request.send().await.map_err(CallFailed::sdk(WHAT))?;
         Ok(answer
             .body
             .collect()
@@ -244,7 +265,7 @@ impl ReportsBucket {
             .response_content_disposition(format!("attachment; filename=\"{upload}-{name}\""))
             .presigned(lifetime)
             .await
-            .map_err(CallFailed::to(WHAT))?;
+            .map_err(CallFailed::sdk(WHAT))?;
         let expires_at = now
             .checked_add(LINK_LIFETIME)
             .map_err(CallFailed::to(WHAT))?;
@@ -308,7 +329,7 @@ impl DocumentWriter {
                 .body(self.buffer.into())
                 .send()
                 .await
-                .map_err(CallFailed::to(WRITE))?;
+                .map_err(CallFailed::sdk(WRITE))?;
             return Ok(());
         }
         if !self.buffer.is_empty() {
@@ -327,7 +348,7 @@ impl DocumentWriter {
                 )
                 .send()
                 .await
-                .map_err(CallFailed::to(WRITE))?;
+                .map_err(CallFailed::sdk(WRITE))?;
         }
         Ok(())
     }
@@ -345,7 +366,7 @@ impl DocumentWriter {
                     .content_type("text/csv; charset=utf-8")
                     .send()
                     .await
-                    .map_err(CallFailed::to(WRITE))?;
+                    .map_err(CallFailed::sdk(WRITE))?;
                 let id = begun
                     .upload_id
                     .ok_or_else(|| CallFailed::new(WRITE, "S3 gave no upload id"))?;
@@ -366,7 +387,7 @@ impl DocumentWriter {
             .body(std::mem::take(&mut self.buffer).into())
             .send()
             .await
-            .map_err(CallFailed::to(WRITE))?;
+            .map_err(CallFailed::sdk(WRITE))?;
         multipart.parts.push(
             CompletedPart::builder()
                 .part_number(number)

@@ -156,7 +156,7 @@ impl Users {
             .send();
         let mut entries = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(CallFailed::to("read the roster"))?;
+            let page = page.map_err(CallFailed::sdk("read the roster"))?;
             for item in page.items() {
                 entries.push(roster_entry(item).ok_or_else(|| malformed("read the roster"))?);
             }
@@ -190,7 +190,7 @@ impl Users {
                     .request_items(&self.table, wanted.map_err(CallFailed::to(WHAT))?)
                     .send()
                     .await
-                    .map_err(CallFailed::to(WHAT))?;
+                    .map_err(CallFailed::sdk(WHAT))?;
                 for item in answer.responses.unwrap_or_default().into_values().flatten() {
                     let user = stored_user(&item).ok_or_else(|| malformed(WHAT))?;
                     found.insert(user.user_id, user);
@@ -239,7 +239,7 @@ impl Users {
                 .set_statements(Some(statements.map_err(CallFailed::to(WHAT))?))
                 .send()
                 .await
-                .map_err(CallFailed::to(WHAT))?;
+                .map_err(CallFailed::sdk(WHAT))?;
             let responses = answer.responses.unwrap_or_default();
             if responses.len() != open.len() {
                 return Err(malformed(WHAT));

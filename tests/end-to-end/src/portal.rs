@@ -2,6 +2,8 @@
 
 use crate::stack::{Answer, Stack};
 use crate::users::{StoredUser, users_of};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +44,13 @@ impl Portal {
             stack: Stack::running(),
             id,
         }
+    }
+
+    /// The portal that the administrator's token is for. Only one test may use it.
+    pub fn administered() -> Self {
+        let stack = Stack::running();
+        let id = stack.administered_portal();
+        Portal { stack, id }
     }
 
     /// Set up, with the custom fields `job` and `site`.
@@ -106,14 +115,62 @@ impl Portal {
     /// Puts a file at `<portal_id>/<name>`.
     pub async fn put(&self, name: &str, bytes: impl Into<Vec<u8>>) -> String {
         let key = format!("{}/{name}", self.id);
+        self.put_at(&key, bytes).await;
+        key
+    }
+
+    /// Puts a file anywhere in the feed bucket.
+    pub async fn put_at(&self, key: &str, bytes: impl Into<Vec<u8>>) {
         let request = self
             .stack
             .s3()
             .put_object()
             .bucket(self.stack.output("FeedBucketName"))
-            .key(&key);
+            .key(key);
         request.body(bytes.into().into()).send().await.unwrap();
-        key
+    }
+
+    /// Delivers the put event of an object's current version (once more), and waits. The error, if the
+    /// function failed.
+    pub async fn deliver(&self, key: &str) -> Option<String> {
+        let bucket = self.stack.output("FeedBucketName");
+        let object = self
+            .stack
+            .s3()
+            .head_object()
+            .bucket(&bucket)
+            .key(key)
+            .send()
+            .await
+            .unwrap();
+        let path = format!(
+            "{}/../../events/process-upload.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let mut event: Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let s3 = &mut event["Records"][0]["s3"];
+        s3["bucket"]["name"] = bucket.into();
+        s3["object"]["key"] = key.into();
+        s3["object"]["size"] = object.content_length.into();
+        s3["object"]["versionId"] = object.version_id.into();
+        s3["object"]["eTag"] = object.e_tag.unwrap().trim_matches('"').into();
+        let request = self
+            .stack
+            .lambda()
+            .invoke()
+            .function_name(self.stack.output("ProcessUploadFunctionName"));
+        let answer = request
+            .payload(Blob::new(event.to_string()))
+            .send()
+            .await
+            .unwrap();
+        answer.function_error.map(|error| {
+            format!(
+                "{error}: {}",
+                String::from_utf8_lossy(answer.payload.unwrap().as_ref())
+            )
+        })
     }
 
     /// Waits until the newest upload of this key is processed and there are `count` of it.
@@ -157,6 +214,50 @@ impl Portal {
         users_of(&self.stack, &self.id).await
     }
 
+    /// Makes an upload look as if its walk had broken off in this stage.
+    pub async fn set_back(&self, upload: &Upload, status: &str) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let request = self
+            .stack
+            .dynamodb()
+            .update_item()
+            .table_name(self.stack.output("FeedTableName"));
+        request
+            .key("pk", text(&self.id))
+            .key("sk", text(&format!("UPLOAD#{}", upload.id())))
+            .update_expression("SET #status = :status, report_ready = :no REMOVE finished_at")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(status))
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Makes a user look as before the last write: gone if it was the first, or with other values and the
+    /// version before.
+    pub async fn forget(&self, user: &StoredUser) {
+        let (client, table) = (self.stack.dynamodb(), self.stack.output("UsersTableName"));
+        if user.number("version") > 1 {
+            return self.store(&user.as_before()).await;
+        }
+        let request = client
+            .delete_item()
+            .table_name(table)
+            .set_key(Some(user.key()));
+        request.send().await.unwrap();
+    }
+
+    /// Stores a user as it is, past the feed.
+    pub async fn store(&self, user: &StoredUser) {
+        let request = self
+            .stack
+            .dynamodb()
+            .put_item()
+            .table_name(self.stack.output("UsersTableName"));
+        request.set_item(Some(user.item())).send().await.unwrap();
+    }
+
     /// `report.csv` of an upload.
     pub async fn report(&self, upload: &Upload) -> Vec<FieldLine> {
         self.document(upload, "report").await
@@ -192,6 +293,11 @@ impl Upload {
     /// Its id.
     pub fn id(&self) -> String {
         self.record["upload_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The key of its file.
+    pub fn key(&self) -> &str {
+        self.record["key"].as_str().unwrap()
     }
 
     /// How it ended.

@@ -46,6 +46,41 @@ impl StoredUser {
         *self.item[name].as_bool().unwrap()
     }
 
+    /// Sets a text.
+    pub fn set_text(&mut self, name: &str, value: &str) {
+        self.item
+            .insert(name.to_owned(), AttributeValue::S(value.to_owned()));
+    }
+
+    /// Takes an attribute away.
+    pub fn remove(&mut self, name: &str) {
+        self.item.remove(name);
+    }
+
+    /// The whole item.
+    pub fn item(&self) -> HashMap<String, AttributeValue> {
+        self.item.clone()
+    }
+
+    /// The item's key.
+    pub fn key(&self) -> HashMap<String, AttributeValue> {
+        ["pk", "sk"]
+            .map(|name| (name.to_owned(), self.item[name].clone()))
+            .into()
+    }
+
+    /// With other values, and the version before.
+    pub(crate) fn as_before(&self) -> Self {
+        let mut before = self.clone();
+        before.set_text("first_name", "Before");
+        before.set_text("status", "active");
+        before.set_text("last_write", "before#1");
+        before.remove("fingerprint");
+        let version = AttributeValue::N((self.number("version") - 1).to_string());
+        before.item.insert("version".to_owned(), version);
+        before
+    }
+
     /// All attributes' names, sorted.
     pub fn attributes(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.item.keys().map(String::as_str).collect();

@@ -1,8 +1,10 @@
 //! Which encoding the bytes are in: UTF-8 checked as it streams, UTF-16 and text that was converted to
-//! UTF-8 twice recognised. Knows nothing of rows.
+//! UTF-8 twice recognised. Knows nothing of cells.
+
+use std::collections::BTreeSet;
 
 /// The UTF-8 byte order mark.
-pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
+pub(crate) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// The byte order mark after a second conversion from Windows-1252 (or Latin-1) to UTF-8.
 const BOM_TWICE: &[u8] = "ï»¿".as_bytes();
@@ -92,42 +94,62 @@ impl Utf8Check {
     }
 }
 
-/// How much evidence it takes to refuse a file as converted twice when it has no mark that proves it.
-/// One odd cell may be the HR system's own damage and is no reason to stop the whole feed.
-const DAMAGED_ROWS: u32 = 3;
+/// How much evidence it takes to refuse a file as converted twice when it has no mark that proves it:
+/// so many different damaged words. One odd cell, or one odd word in every row, may be the HR system's own
+/// and is no reason to stop the whole feed.
+const DAMAGED_WORDS: usize = 3;
 
 /// Collects evidence that a file was converted to UTF-8 twice: `José` reads `JosÃ©`. It is told only
 /// where no row speaks against it.
 #[derive(Default)]
 pub(super) struct DoubleEncoding {
-    damaged_rows: u32,
+    first_row: Option<u64>,
+    words: BTreeSet<String>,
     sound: bool,
 }
 
 impl DoubleEncoding {
-    pub(super) fn see(&mut self, row: &str) {
+    pub(super) fn see(&mut self, number: u64, row: &str) {
         if self.sound || row.is_ascii() {
             return;
         }
-        match is_damaged(row) {
-            true => self.damaged_rows += 1,
-            false => self.sound = true,
+        for word in row
+            .split(|c: char| c.is_ascii())
+            .filter(|word| !word.is_empty())
+        {
+            if !is_damaged(word) {
+                self.sound = true;
+                return;
+            }
+            self.first_row.get_or_insert(number);
+            if self.words.len() < DAMAGED_WORDS {
+                self.words.insert(word.to_owned());
+            }
         }
     }
 
-    pub(super) fn is_told(&self) -> bool {
-        !self.sound && self.damaged_rows >= DAMAGED_ROWS
+    /// The first damaged row, if it is told.
+    pub(super) fn told(&self) -> Option<u64> {
+        self.first_row
+            .filter(|_| !self.sound && self.words.len() >= DAMAGED_WORDS)
     }
 }
 
-/// Whether every run of non-ASCII characters, taken as Windows-1252 bytes, is UTF-8 again.
-fn is_damaged(text: &str) -> bool {
-    text.split(|c: char| c.is_ascii())
-        .filter(|run| !run.is_empty())
-        .all(|run| {
-            let bytes: Option<Vec<u8>> = run.chars().map(windows_1252).collect();
-            bytes.is_some_and(|bytes| std::str::from_utf8(&bytes).is_ok())
-        })
+/// Whether characters beyond ASCII, taken as Windows-1252 bytes, are UTF-8 again, and that of letters
+/// which names are made of: `É®` is UTF-8 too, of a letter that nobody's name has.
+fn is_damaged(word: &str) -> bool {
+    let bytes: Option<Vec<u8>> = word.chars().map(windows_1252).collect();
+    let Some(bytes) = bytes else { return false };
+    std::str::from_utf8(&bytes).is_ok_and(|text| text.chars().all(is_in_names))
+}
+
+/// The letters and marks that a name or a title is likely to have: Latin, Greek, Cyrillic, Vietnamese,
+/// the scripts of Asia, and the punctuation that word processors put in.
+fn is_in_names(c: char) -> bool {
+    matches!(u32::from(c),
+        0xA0..=0x17F | 0x1A0..=0x1B0 | 0x218..=0x21B | 0x300..=0x36F | 0x386..=0x3CE | 0x400..=0x45F
+        | 0x5D0..=0x64A | 0x900..=0xE7F | 0x1E00..=0x1EFF | 0x2010..=0x2026 | 0x20AC | 0x2122
+        | 0x3040..=0x30FF | 0x4E00..=0x9FFF | 0xAC00..=0xD7A3)
 }
 
 /// The byte that Windows-1252 has for a character beyond ASCII; its five unused bytes stand for
@@ -192,6 +214,11 @@ mod tests {
 
     #[test]
     fn text_converted_twice_is_told_from_text_that_only_looks_odd() {
+        let damaged = |text: &str| {
+            text.split(|c: char| c.is_ascii())
+                .filter(|word| !word.is_empty())
+                .all(is_damaged)
+        };
         for name in [
             "José",
             "Müller",
@@ -200,12 +227,24 @@ mod tests {
             "Žižek",
             "O’Neil",
             "naïve café",
+            "Наталья",
+            "Łukasz",
         ] {
-            assert!(is_damaged(&twice(name)), "{name}");
-            assert!(!is_damaged(name), "{name}");
+            assert!(damaged(&twice(name)), "{name}");
+            assert!(!damaged(name), "{name}");
         }
-        for name in ["JOÃO", "São", "Ångström", "Â", "£", "½ day"] {
-            assert!(!is_damaged(name), "{name}");
+        for name in [
+            "JOÃO",
+            "São",
+            "Ångström",
+            "Â",
+            "£",
+            "½ day",
+            "NESCAFÉ®",
+            "CITÉ®",
+            "CAFÉ’S",
+        ] {
+            assert!(!damaged(name), "{name}");
         }
     }
 
@@ -213,12 +252,21 @@ mod tests {
     fn one_sound_row_or_too_little_evidence_speaks_for_the_file() {
         let told = |rows: &[&str]| {
             let mut seen = DoubleEncoding::default();
-            rows.iter().for_each(|row| seen.see(row));
-            seen.is_told()
+            (2..)
+                .zip(rows)
+                .for_each(|(number, row)| seen.see(number, row));
+            seen.told()
         };
-        assert!(told(&["JosÃ©", "plain", "MÃ¼ller", "JosÃ©"]));
-        assert!(!told(&["JosÃ©", "plain"]));
-        assert!(!told(&["JosÃ©", "MÃ¼ller", "JosÃ©", "José"]));
+        assert_eq!(
+            told(&["plain", "JosÃ©", "MÃ¼ller", "JosÃ©", "FranÃ§ois"]),
+            Some(3)
+        );
+        assert_eq!(
+            told(&["JosÃ©", "JosÃ©", "JosÃ©", "JosÃ©"]),
+            None,
+            "one word, again and again"
+        );
+        assert_eq!(told(&["JosÃ©", "MÃ¼ller", "FranÃ§ois", "José"]), None);
     }
 
     proptest! {

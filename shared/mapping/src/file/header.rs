@@ -83,7 +83,7 @@ impl Header {
                 protected,
             });
         }
-        match other_delimiter(line, row.width()) {
+        match other_delimiter(line, mapping) {
             Some(name) => Err(vec![wrong_delimiter(row.number, name)]),
             None => Err(problems),
         }
@@ -119,25 +119,52 @@ impl Header {
             .map_or("", |name| name.trim())
     }
 
-    /// Whether the row has as many cells as the header, apart from columns without a name at the end
-    /// and from cells without content after it.
-    pub(crate) fn fits(&self, row: &Row<'_>) -> bool {
+    /// How many columns the customer's file has.
+    pub(crate) fn own_width(&self) -> usize {
+        self.columns.len() - usize::from(self.protected)
+    }
+
+    /// How many cells the row has, if the header has another number. Columns without a name at the end may
+    /// be missing, and cells beyond the header may be blank.
+    ///
+    /// A row that was cut off comes back from us filled up with blank cells. Until somebody has put
+    /// something there it is as cut off as before: its cells may stand under other names than their own.
+    pub(crate) fn misfit(&self, row: &Row<'_>) -> Option<usize> {
+        let blank = |index: usize| row.get(index).is_none_or(|cell| cell.trim().is_empty());
         let named = self
             .columns
             .iter()
             .rposition(|name| !name.trim().is_empty())
             .map_or(0, |last| last + 1);
-        row.width() >= named
-            && (self.columns.len()..row.width()).all(|beyond| row.get(beyond).is_none_or(is_blank))
+        if row.width() < named || !(self.columns.len()..row.width()).all(blank) {
+            return Some(row.width() - usize::from(self.protected && row.width() > named));
+        }
+        let own = |index: &usize| !self.is_feed_problem(*index);
+        let said = (0..self.columns.len())
+            .find(|index| !own(index))
+            .and_then(|index| row.get(index))?;
+        let cells = cells_of_misfit(said)?;
+        let still_cut_off = cells + 1 < named && (cells..self.columns.len()).filter(own).all(blank);
+        still_cut_off.then_some(cells)
     }
+}
+
+/// What is wrong with a row that is a misfit.
+pub(crate) fn misfit_message(row: u64, cells: usize, columns: usize) -> String {
+    format!("Row {row}: {cells} cells where the header has {columns}.")
+}
+
+/// The number of cells that [`misfit_message`] speaks of, from what stands in `feed_problem`.
+fn cells_of_misfit(said: &str) -> Option<usize> {
+    let message = said
+        .trim()
+        .strip_prefix(ProblemCode::WrongFieldCount.as_str())?;
+    let (_, cells) = message.split_once("Row ")?.1.split_once(": ")?;
+    cells.split_once(" cells")?.0.parse().ok()
 }
 
 fn plain(protected: bool, cell: &str) -> &str {
     if protected { unprotect(cell) } else { cell }
-}
-
-fn is_blank(cell: &str) -> bool {
-    cell.trim().is_empty()
 }
 
 fn at(code: ProblemCode, row: &Row<'_>, mapped: &MappedField) -> Problem {
@@ -154,13 +181,27 @@ const OTHER_DELIMITERS: [(u8, &str); 3] = [
     (b'|', "vertical bars"),
 ];
 
-/// The name of the delimiter that makes more columns of the header than the comma does.
-pub(super) fn other_delimiter(line: Line<'_>, columns: usize) -> Option<&'static str> {
-    OTHER_DELIMITERS
+/// The name of the delimiter by which the header has more of the mapped columns than by the comma; or, if
+/// it has none of them either way, the one that splits what the comma leaves in one piece.
+pub(super) fn other_delimiter(line: Line<'_>, mapping: &Mapping) -> Option<&'static str> {
+    let split = |delimiter: u8| {
+        let mut cells = Cells::separated_by(delimiter);
+        let row = cells.read(line);
+        let keys: Vec<String> = row.cells().map(column_key).collect();
+        let mapped = mapping
+            .fields()
+            .iter()
+            .filter(|mapped| keys.contains(&column_key(&mapped.column)))
+            .count();
+        (mapped, row.width())
+    };
+    let by_comma = split(b',');
+    let found = OTHER_DELIMITERS
         .iter()
-        .map(|(delimiter, name)| (Cells::separated_by(*delimiter).read(line).width(), *name))
-        .filter(|(found, _)| *found > columns)
-        .max_by_key(|(found, _)| *found)
+        .map(|(delimiter, name)| (split(*delimiter), *name));
+    found
+        .filter(|((mapped, width), _)| *mapped > by_comma.0 || (by_comma == (0, 1) && *width > 1))
+        .max_by_key(|(split, _)| *split)
         .map(|(_, name)| name)
 }
 

@@ -14,5 +14,7 @@ mod lines;
 mod reader;
 
 pub use cells::Row;
+pub(crate) use encoding::BOM;
+pub(crate) use header::misfit_message;
 pub use header::{FEED_PROBLEM_COLUMN, Header};
 pub use reader::FileReader;

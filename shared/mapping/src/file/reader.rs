@@ -29,6 +29,7 @@ pub struct FileReader<'m> {
     cells: Cells,
     header: Option<Header>,
     has_rows: bool,
+    has_bom: bool,
     /// Offset in the file of the first byte that is not read yet.
     offset: u64,
 }
@@ -45,6 +46,7 @@ impl<'m> FileReader<'m> {
             cells: Cells::separated_by(b','),
             header: None,
             has_rows: false,
+            has_bom: false,
             offset: 0,
         }
     }
@@ -52,6 +54,11 @@ impl<'m> FileReader<'m> {
     /// The header, once its row has been read.
     pub fn header(&self) -> Option<&Header> {
         self.header.as_ref()
+    }
+
+    /// Whether the file began with a byte order mark, as spreadsheets write and want it.
+    pub fn has_bom(&self) -> bool {
+        self.has_bom
     }
 
     /// Hands every row that ends in `chunk` to `each`, in the file's order.
@@ -112,8 +119,8 @@ impl<'m> FileReader<'m> {
                 each,
             )
         })?;
-        if self.double_encoding.is_told() {
-            return Err(Problem::new(ProblemCode::DoubleEncoded).into());
+        if let Some(row) = self.double_encoding.told() {
+            return Err(Problem::new(ProblemCode::DoubleEncoded).row(row).into());
         }
         match (&self.header, self.has_rows) {
             (None, _) => Err(Problem::new(ProblemCode::EmptyFile).into()),
@@ -134,6 +141,7 @@ impl<'m> FileReader<'m> {
                 .byte(0)
                 .into()),
             Opening::Utf8 { bom } => {
+                self.has_bom = bom > 0;
                 self.offset = bom as u64;
                 self.text(&head[bom..], each)
             }
@@ -184,18 +192,17 @@ impl<'m> FileReader<'m> {
     fn explain(&self, refused: Refused) -> Refused {
         let in_header = self.header.is_none()
             && matches!(&refused.0[..], [only] if only.code == ProblemCode::TextAfterQuote);
-        let head = self.lines.unfinished();
-        let number = self.lines.number();
-        match other_delimiter(
-            Line {
-                number,
-                bytes: head,
-                oversized: false,
-            },
-            1,
-        ) {
-            Some(name) if in_header => wrong_delimiter(number, name).into(),
-            _ => refused,
+        if !in_header {
+            return refused;
+        }
+        let line = Line {
+            number: self.lines.number(),
+            bytes: self.lines.unfinished(),
+            oversized: false,
+        };
+        match other_delimiter(line, self.mapping) {
+            Some(name) => wrong_delimiter(line.number, name).into(),
+            None => refused,
         }
     }
 }
@@ -213,7 +220,7 @@ fn row(
     if row.is_blank() {
         return Ok(());
     }
-    double_encoding.see(row.text());
+    double_encoding.see(row.number, row.text());
     match header {
         Some(header) => {
             *has_rows = true;
@@ -378,6 +385,7 @@ mod tests {
             ("E-mail\tFirst\tLast\na\tb\tc\n", "tabs"),
             ("E-mail|First|Last\n", "vertical bars"),
             ("E-mail;First;\"Last, all\"\n", "semicolons"),
+            ("Courriel;Nom\n", "semicolons"),
         ] {
             assert_eq!(
                 refused(header.as_bytes()),
@@ -404,6 +412,12 @@ mod tests {
             refused(b"E-mail,First,Last,first\na,b,c,d\n"),
             [("duplicate_header", Some(1), None)]
         );
+        let lists = b"E-mail,First,Groups (a;b;c;d;e)\na,b,c\n";
+        assert_eq!(
+            refused(lists),
+            [("missing_header", Some(1), None)],
+            "semicolons within a name are none between columns"
+        );
         assert!(
             read(b"E-mail,First,Last,x,x,,\na,b,c,d,e,,\n", 1024).is_ok(),
             "what is not mapped may be alike"
@@ -425,10 +439,10 @@ mod tests {
 
     #[test]
     fn a_file_saved_as_utf_8_twice_is_told_where_it_can_be() {
-        let damaged = "a@x.example,JosÃ©,MÃ¼ller\n".repeat(3);
+        let damaged = "a@x.example,JosÃ©,MÃ¼ller\nb@x.example,FranÃ§ois,Lee\n";
         assert_eq!(
             refused(format!("{HEADER}{damaged}").as_bytes()),
-            [("double_encoded", None, None)]
+            [("double_encoded", Some(2), None)]
         );
         assert_eq!(
             refused("ï»¿E-mail,First,Last\na,b,c\n".as_bytes()),

@@ -1,10 +1,10 @@
 //! `MAPPING` and `MAPPING#<version>`: the mapping that files are read with, and every one that was saved.
 //! A version never changes, so a run that is taken up again reads its file as it did before.
 
-use super::{FeedTable, Portal, item_of};
+use super::{FeedTable, Portal, condition_failed, item_of};
 use crate::failure::CallFailed;
 use crate::keys::Key;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use mapping::identity::PortalId;
 use mapping::mapping::{FieldDraft, MappingDraft};
 use serde::{Deserialize, Serialize};
@@ -130,7 +130,7 @@ impl FeedTable {
     }
 
     /// Saves `draft` as the next version and uses it from now on. `portal_item` is the portal as it was
-    /// read when the draft was checked. `None`: somebody else saved a mapping meanwhile.
+    /// read when the draft was checked. `None`: settings or mapping were changed meanwhile.
     ///
     /// # Errors
     ///
@@ -143,21 +143,15 @@ impl FeedTable {
         created_at: String,
     ) -> Result<Option<StoredMapping>, CallFailed> {
         const WHAT: &str = "store the mapping";
-        let before = portal_item.last_mapping_version;
         let stored = StoredMapping {
-            version: before + 1,
+            version: portal_item.last_mapping_version + 1,
             draft,
             created_at,
         };
-        let counter = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::portal(portal).item()))
-            .update_expression("SET last_mapping_version = :next")
-            .condition_expression(
-                "attribute_exists(pk) AND (last_mapping_version = :before OR attribute_not_exists(last_mapping_version))",
-            )
-            .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
-            .expression_attribute_values(":next", AttributeValue::N(stored.version.to_string()))
+        let counter = self
+            .next_revision(portal, portal_item.revision)
+            .update_expression("SET last_mapping_version = :version, revision = :next")
+            .expression_attribute_values(":version", AttributeValue::N(stored.version.to_string()))
             .build()
             .map_err(CallFailed::to(WHAT))?;
         let mut request = self
@@ -177,14 +171,8 @@ impl FeedTable {
         }
         match request.send().await {
             Ok(_) => Ok(Some(stored)),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_transaction_canceled_exception()) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(CallFailed::new(WHAT, error)),
+            Err(error) if condition_failed(&error) => Ok(None),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
     }
 }

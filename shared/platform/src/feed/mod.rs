@@ -15,6 +15,8 @@ use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -48,17 +50,32 @@ impl FeedTable {
             .consistent_read(true)
             .send()
             .await
-            .map_err(CallFailed::to(what))?;
+            .map_err(CallFailed::sdk(what))?;
         answer
             .item
-            .map(|item| serde_dynamo::from_item(item).map_err(CallFailed::to(what)))
+            .map(|item| serde_dynamo::from_item(item).map_err(CallFailed::malformed(what)))
             .transpose()
     }
 }
 
+/// Whether a transaction was cancelled because one of its conditions did not hold, or because another
+/// write of the same items was under way. Anything else, such as throttling, is a failure.
+fn condition_failed<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return false;
+    };
+    let mut codes = cancelled
+        .cancellation_reasons()
+        .iter()
+        .filter_map(|reason| reason.code());
+    codes.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+}
+
 /// The attributes of `value` under `key`. What is `None` is absent.
 fn item_of(what: &'static str, key: &Key, value: impl Serialize) -> Result<Item, CallFailed> {
-    let mut item: Item = serde_dynamo::to_item(value).map_err(CallFailed::to(what))?;
+    let mut item: Item = serde_dynamo::to_item(value).map_err(CallFailed::malformed(what))?;
     item.extend(key.item());
     Ok(item)
 }

@@ -1,8 +1,9 @@
 //! `PORTAL`: a portal as an operator set it up, and whether its feed is authorised.
 
-use super::{FeedTable, item_of};
+use super::{FeedTable, condition_failed, item_of};
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use mapping::fields::{CustomFieldName, FieldCatalogue};
 use mapping::identity::PortalId;
@@ -17,6 +18,9 @@ pub struct Portal {
     pub authorisation: Option<Authorisation>,
     /// The number of the last mapping that was saved, also if it was reset since; 0: none ever.
     pub last_mapping_version: u64,
+    /// Goes up with every change of settings or mapping, which must fit each other: who changes one says
+    /// which state it was checked against.
+    pub revision: u64,
 }
 
 /// What an operator sets up for a portal.
@@ -98,6 +102,7 @@ struct PortalItem {
     authorised_at: Option<String>,
     #[serde(default)]
     last_mapping_version: u64,
+    revision: u64,
 }
 
 /// The line in the list of portals; the portal's own item has the rest.
@@ -116,6 +121,7 @@ impl From<PortalItem> for Portal {
                 .zip(item.authorised_at)
                 .map(|(by, at)| Authorisation { by, at }),
             last_mapping_version: item.last_mapping_version,
+            revision: item.revision,
         }
     }
 }
@@ -131,7 +137,8 @@ impl FeedTable {
         Ok(item.map(Portal::from))
     }
 
-    /// Sets a portal up, or changes what was set up; authorisation and mapping stay as they are.
+    /// Sets a portal up (`before` is `None`), or changes what was set up; authorisation and mapping stay as
+    /// they are. `false`: it is not as it was in `before` any more.
     ///
     /// # Errors
     ///
@@ -139,14 +146,14 @@ impl FeedTable {
     pub async fn put_portal(
         &self,
         portal: PortalId,
+        before: Option<&Portal>,
         settings: &PortalSettings,
-    ) -> Result<(), CallFailed> {
+    ) -> Result<bool, CallFailed> {
         const WHAT: &str = "store the portal";
-        let attributes: Item = serde_dynamo::to_item(settings).map_err(CallFailed::to(WHAT))?;
-        let mut update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::portal(portal).item()));
-        let mut sets = Vec::new();
+        let attributes: Item =
+            serde_dynamo::to_item(settings).map_err(CallFailed::malformed(WHAT))?;
+        let mut update = self.next_revision(portal, before.map_or(0, |before| before.revision));
+        let mut sets = vec!["revision = :next".to_owned()];
         for (nth, (name, value)) in attributes.into_iter().enumerate() {
             sets.push(format!("#a{nth} = :a{nth}"));
             update = update
@@ -166,7 +173,8 @@ impl FeedTable {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(listed));
-        self.client
+        let request = self
+            .client
             .transact_write_items()
             .transact_items(
                 TransactWriteItem::builder()
@@ -177,11 +185,27 @@ impl FeedTable {
                 TransactWriteItem::builder()
                     .put(put.build().map_err(CallFailed::to(WHAT))?)
                     .build(),
-            )
-            .send()
-            .await
-            .map_err(CallFailed::to(WHAT))?;
-        Ok(())
+            );
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if condition_failed(&error) => Ok(false),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+        }
+    }
+
+    /// An update of the portal's item that holds only if nobody changed settings or mapping since
+    /// `revision` was read (0: there was no portal). It sets `:next`.
+    pub(super) fn next_revision(&self, portal: PortalId, revision: u64) -> UpdateBuilder {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::portal(portal).item()))
+            .expression_attribute_values(":next", AttributeValue::N((revision + 1).to_string()));
+        if revision == 0 {
+            return update.condition_expression("attribute_not_exists(pk)");
+        }
+        update
+            .condition_expression("revision = :revision")
+            .expression_attribute_values(":revision", AttributeValue::N(revision.to_string()))
     }
 
     /// Authorises the feed (`Some`) or withdraws that (`None`). `false`: there is no such portal.
@@ -216,7 +240,7 @@ impl FeedTable {
             {
                 Ok(false)
             }
-            Err(error) => Err(CallFailed::new("store the authorisation", error)),
+            Err(error) => Err(CallFailed::sdk("store the authorisation")(error)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `UPLOAD#<ulid>` and `OBJECT#<hash>`: the upload record, and what makes an upload happen once.
 
-use super::{FeedTable, item_of};
+use super::{FeedTable, condition_failed, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key, PK, SK, UPLOAD_PREFIX};
@@ -66,7 +66,7 @@ impl From<UploadId> for String {
 }
 
 /// One version of an object in the feed bucket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ObjectVersion {
     /// Decoded.
     pub key: String,
@@ -157,7 +157,7 @@ pub struct Held {
 
 /// The upload record. One shape on purpose, stored and shown (`docs/architecture.md`, "The upload record"):
 /// what the history shows is what was recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadRecord {
     /// Which.
     pub upload_id: UploadId,
@@ -240,6 +240,7 @@ impl UploadRecord {
 struct UploadItem {
     #[serde(flatten)]
     record: UploadRecord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     version_id: Option<String>,
     etag: String,
 }
@@ -301,11 +302,8 @@ impl FeedTable {
         }
         match request.send().await {
             Ok(_) => return Ok(Claim::New(upload.record)),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_transaction_canceled_exception()) => {}
-            Err(error) => return Err(CallFailed::new(WHAT, error)),
+            Err(error) if condition_failed(&error) => {}
+            Err(error) => return Err(CallFailed::sdk(WHAT)(error)),
         }
         // Cancelled because it exists, or because another delivery is claiming it right now; in that case
         // there is nothing to read yet, and the event is repeated.
@@ -364,10 +362,10 @@ impl FeedTable {
             .set_exclusive_start_key(cursor.map(|last| Key::upload(portal, last).item()))
             .send()
             .await
-            .map_err(CallFailed::to(WHAT))?;
+            .map_err(CallFailed::sdk(WHAT))?;
         let more = answer.last_evaluated_key.is_some();
         let items: Vec<UploadItem> = serde_dynamo::from_items(answer.items.unwrap_or_default())
-            .map_err(CallFailed::to(WHAT))?;
+            .map_err(CallFailed::malformed(WHAT))?;
         let records: Vec<UploadRecord> = items.into_iter().map(|item| item.record).collect();
         let next = if more {
             records.last().map(|record| record.upload_id)
@@ -377,21 +375,22 @@ impl FeedTable {
         Ok((records, next))
     }
 
-    /// Stores how far the upload has come: every attribute of the record, and none besides.
+    /// Stores how far the upload has come: every attribute of the record, and none besides. `false`: the
+    /// upload has ended already, by another delivery of its event, or was erased; what ended stays so.
     ///
     /// # Errors
     ///
     /// The table could not be written.
-    pub async fn put_progress(&self, record: &UploadRecord) -> Result<(), CallFailed> {
+    pub async fn put_progress(&self, record: &UploadRecord) -> Result<bool, CallFailed> {
         const WHAT: &str = "store the progress";
-        let attributes: Item = serde_dynamo::to_item(record).map_err(CallFailed::to(WHAT))?;
+        let attributes: Item =
+            serde_dynamo::to_item(record).map_err(CallFailed::malformed(WHAT))?;
         let mut request = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(Key::upload(record.portal_id, record.upload_id).item()))
-            // An upload that was erased meanwhile does not come back.
-            .condition_expression("attribute_exists(pk)");
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(finished_at)");
         let mut sets = Vec::new();
         for (nth, (name, value)) in attributes.into_iter().enumerate() {
             sets.push(format!("#a{nth} = :a{nth}"));
@@ -399,12 +398,21 @@ impl FeedTable {
                 .expression_attribute_names(format!("#a{nth}"), name)
                 .expression_attribute_values(format!(":a{nth}"), value);
         }
-        request
+        match request
             .update_expression(format!("SET {}", sets.join(", ")))
             .send()
             .await
-            .map_err(CallFailed::to(WHAT))?;
-        Ok(())
+        {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+        }
     }
 }
 

@@ -41,8 +41,10 @@ pub async fn serve(
         answer
     });
     let routes = routes
-        .fallback(async || Refusal::new(ProblemCode::NotFound))
-        .method_not_allowed_fallback(async || Refusal::new(ProblemCode::MethodNotAllowed))
+        .fallback(async |_: AdministratorOf| Refusal::new(ProblemCode::NotFound))
+        .method_not_allowed_fallback(async |_: AdministratorOf| {
+            Refusal::new(ProblemCode::MethodNotAllowed)
+        })
         .layer(measured);
     lambda_http::run(routes).await
 }

@@ -14,6 +14,9 @@ pub struct Refusal {
     problems: Vec<Problem>,
 }
 
+/// An answer of Lambda has at most 6 MB, and a person does not read more.
+const MAX_PROBLEMS: usize = 100;
+
 /// As it is sent.
 #[derive(Serialize)]
 struct Body<'r> {
@@ -45,8 +48,9 @@ impl Refusal {
         }
     }
 
-    /// For everything that is wrong with a body; the first one's code stands for all.
-    pub fn all(problems: Vec<Problem>) -> Self {
+    /// For everything that is wrong with a request; the first one's code stands for all.
+    pub fn all(mut problems: Vec<Problem>) -> Self {
+        problems.truncate(MAX_PROBLEMS);
         let code = problems
             .first()
             .map_or(ProblemCode::InvalidRequest, |problem| problem.code);
@@ -66,6 +70,7 @@ impl Refusal {
             | ProblemCode::MappingNotFound
             | ProblemCode::UploadNotFound
             | ProblemCode::ReportNotReady
+            | ProblemCode::ReportExpired
             | ProblemCode::NoRejectedRows => StatusCode::NOT_FOUND,
             ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ProblemCode::Conflict => StatusCode::CONFLICT,
@@ -85,8 +90,15 @@ impl From<CallFailed> for Refusal {
 }
 
 impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
         let status = self.status();
+        if status == StatusCode::UNPROCESSABLE_ENTITY && self.problems.is_empty() {
+            let problem = Problem::new(self.code);
+            self.problems.push(match &self.detail {
+                Some(detail) => problem.message(detail),
+                None => problem,
+            });
+        }
         let body = Body {
             r#type: format!("urn:go1:user-feed:problem:{}", self.code.as_str()),
             title: self.code.meaning(),

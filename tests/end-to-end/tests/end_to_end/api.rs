@@ -27,7 +27,14 @@ fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
 async fn without_a_valid_token_nothing_is_answered() {
     let stack = Stack::running();
     let good = stack.token("administrator");
-    let damaged = format!("{}x{}", &good[..good.len() - 20], &good[good.len() - 19..]);
+    // The signature's last letter holds spare bits; one in its middle does not.
+    let at = good.len() - 20;
+    let other = if good.as_bytes()[at] == b'A' {
+        "B"
+    } else {
+        "A"
+    };
+    let damaged = format!("{}{other}{}", &good[..at], &good[at + 1..]);
     for (method, path, body) in routes() {
         let path = format!("/portals/{}{path}", stack.administered_portal());
         for token in [None, Some(damaged.as_str()), Some("x")] {
@@ -81,39 +88,88 @@ async fn an_administrator_may_act_for_the_own_portal_alone() {
         "nothing was changed"
     );
 
-    // The own portal: everything but setting it up.
-    let own = stack.administered_portal();
-    let operator = stack.token("operator");
-    stack
-        .call(
-            "PUT",
-            &format!("/portals/{own}"),
-            Some(&operator),
-            Some(settings()),
+    for (method, path) in [
+        ("PATCH", ""),
+        ("GET", "/feed/nothing"),
+        ("DELETE", "/uploads"),
+    ] {
+        let answer = stack
+            .call(
+                method,
+                &format!("/portals/{}{path}", other.id),
+                Some(&token),
+                None,
+            )
+            .await;
+        assert_eq!(answer.refused(403).0, "forbidden", "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_runs_the_own_portals_feed_but_does_not_set_it_up() {
+    let own = Portal::administered();
+    own.call("PUT", "", Some(settings())).await;
+    let token = own.stack.token("administrator");
+    let call = async |method: &str, path: &str, body: Option<Value>| {
+        own.stack
+            .call(
+                method,
+                &format!("/portals/{}{path}", own.id),
+                Some(&token),
+                body,
+            )
+            .await
+    };
+    assert_eq!(
+        call("PUT", "", Some(settings())).await.refused(403).0,
+        "forbidden"
+    );
+    let authorised = call("PUT", "/feed/authorisation", None).await;
+    assert!([200, 201].contains(&authorised.status.as_u16()));
+    assert_eq!(
+        authorised.body["authorised_by"],
+        "administrator@customer.example"
+    );
+    let mapped = call("PUT", "/feed/mapping", Some(Portal::mapping())).await;
+    assert!([200, 201].contains(&mapped.status.as_u16()));
+    assert_eq!(
+        call("GET", "/feed/mapping", None).await.expect(200),
+        mapped.body
+    );
+
+    let upload = own
+        .upload(
+            "own.csv",
+            "Email,First,Last,Status,Job,Site\nnot an address,A,B,,,\n",
         )
         .await;
-    let answer = stack
-        .call(
-            "PUT",
-            &format!("/portals/{own}"),
-            Some(&token),
-            Some(settings()),
-        )
-        .await;
-    assert_eq!(answer.refused(403).0, "forbidden");
-    stack
-        .call("GET", &format!("/portals/{own}"), Some(&token), None)
+    assert_eq!(
+        call("GET", &format!("/uploads/{}", upload.id()), None)
+            .await
+            .expect(200),
+        upload.record
+    );
+    assert_eq!(
+        call("GET", "/uploads?limit=1&cursor=", None)
+            .await
+            .expect(200)["items"][0],
+        upload.record
+    );
+    for document in ["report", "rejected"] {
+        let link = call("GET", &format!("/uploads/{}/{document}", upload.id()), None)
+            .await
+            .expect(200);
+        let (status, bytes) = own.stack.fetch(link["url"].as_str().unwrap()).await;
+        assert_eq!(status, 200);
+        assert!(String::from_utf8(bytes).unwrap().contains("not an address"));
+    }
+    call("DELETE", "/feed/authorisation", None)
         .await
-        .expect(200);
-    stack
-        .call(
-            "GET",
-            &format!("/portals/{own}/uploads"),
-            Some(&token),
-            None,
-        )
-        .await
-        .expect(200);
+        .expect(204);
+    assert_eq!(
+        call("GET", "", None).await.expect(200)["feed"]["authorised"],
+        false
+    );
 }
 
 #[tokio::test]
@@ -280,6 +336,86 @@ async fn what_is_no_portal_id_is_refused() {
             );
         }
     }
+}
+
+/// Whatever is encoded into a path: it names the portal that it spells, or none.
+#[tokio::test]
+async fn an_encoded_path_reaches_no_other_portal() {
+    let portal = Portal::set_up().await;
+    let token = portal.stack.token("operator");
+    for suffix in [
+        "%20", "%0A", "%09", "%3Fx", "%23x", "%2Ffeed", "%5Cfeed", "%00",
+    ] {
+        let path = format!("/portals/{}{suffix}", portal.id);
+        let answer = portal.stack.call("GET", &path, Some(&token), None).await;
+        assert!(
+            [404, 422].contains(&answer.status.as_u16()),
+            "{path}: {}",
+            answer.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_shown_can_be_sent_back() {
+    let portal = Portal::ready().await;
+    let shown = portal.call("GET", "", None).await.expect(200);
+    portal.call("PUT", "", Some(shown)).await.expect(200);
+    let mapping = portal.call("GET", "/feed/mapping", None).await.expect(200);
+    assert_eq!(
+        portal
+            .call("PUT", "/feed/mapping", Some(mapping))
+            .await
+            .expect(200)["version"],
+        2
+    );
+}
+
+#[tokio::test]
+async fn what_could_not_be_stored_is_refused() {
+    let portal = Portal::set_up().await;
+    let mut mapping = Portal::mapping();
+    mapping["columns"] = (0..12_000).map(|n| json!(format!("column {n}"))).collect();
+    assert_eq!(
+        portal
+            .call("PUT", "/feed/mapping", Some(mapping))
+            .await
+            .refused(422)
+            .0,
+        "invalid_value"
+    );
+    let mut mapping = Portal::mapping();
+    mapping["fields"] = (0..20_000)
+        .map(|n| json!({"field": format!("x{n}"), "column": "y"}))
+        .collect();
+    assert_eq!(
+        portal
+            .call("PUT", "/feed/mapping", Some(mapping))
+            .await
+            .refused(422)
+            .1
+            .len(),
+        1
+    );
+    let mut large = settings();
+    large["groups"] = (1..=1_000)
+        .map(|id| json!({"id": id, "name": "é".repeat(200)}))
+        .collect();
+    assert_eq!(
+        portal.call("PUT", "", Some(large)).await.refused(422).0,
+        "invalid_value"
+    );
+    let mut unnamed = settings();
+    unnamed["groups"] = (1..=900).map(|id| json!({"id": id, "name": ""})).collect();
+    assert_eq!(
+        portal
+            .call("PUT", "", Some(unnamed))
+            .await
+            .refused(422)
+            .1
+            .len(),
+        100
+    );
 }
 
 #[tokio::test]

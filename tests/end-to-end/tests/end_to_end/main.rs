@@ -5,4 +5,5 @@
 mod api;
 mod files;
 mod people;
+mod repeats;
 mod rows;

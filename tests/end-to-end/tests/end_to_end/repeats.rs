@@ -1,0 +1,165 @@
+//! Events come more than once and walks are taken up again: an upload happens once, and nobody is written
+//! twice.
+
+use end_to_end::Portal;
+use mapping::identity::{EmailKey, UserId};
+
+const HEADER: &str = "Email,First,Last,Status,Job,Site\n";
+
+fn rows(count: usize, job: &str) -> String {
+    let rows: String = (0..count)
+        .map(|n| format!("p{n}@x.example,Pat{n},Lee,1,{job},Perth\n"))
+        .collect();
+    format!("{HEADER}{rows}bad,Pat,Lee,1,{job},Perth\n")
+}
+
+#[tokio::test]
+async fn the_same_event_delivered_again_is_one_upload_and_writes_to_nobody() {
+    let portal = Portal::ready().await;
+    let first = portal.upload("people.csv", rows(60, "Cook")).await;
+    let (users, report) = (portal.users().await, portal.report(&first).await);
+    for _ in 0..2 {
+        assert_eq!(portal.deliver(first.key()).await, None);
+    }
+    assert_eq!(portal.uploads().await, std::slice::from_ref(&first.record));
+    assert_eq!(portal.users().await, users);
+    assert_eq!(portal.report(&first).await, report);
+}
+
+#[tokio::test]
+async fn an_event_delivered_many_times_at_once_is_one_upload() {
+    let portal = Portal::ready().await;
+    let key = portal.put("people.csv", rows(300, "Cook")).await;
+    let deliveries = (0..4).map(|_| portal.deliver(&key));
+    // A delivery may find another one claiming at that very moment; Lambda repeats it then.
+    futures_util::future::join_all(deliveries).await;
+    let upload = portal.processed(&key, 1).await;
+    assert_eq!(
+        ["total", "created", "not_processed"].map(|name| upload.rows(name)),
+        [301, 300, 1]
+    );
+    assert_eq!(portal.deliver(&key).await, None);
+    assert_eq!(portal.uploads().await, std::slice::from_ref(&upload.record));
+    let users = portal.users().await;
+    assert_eq!(users.len(), 300);
+    assert!(users.values().all(|user| user.number("version") == 1));
+    let created = portal
+        .report(&upload)
+        .await
+        .iter()
+        .filter(|line| line["outcome"] == "created")
+        .count();
+    assert_eq!(created, 300);
+}
+
+/// As after a crash between the first user and the last: the kept plan is applied, and what is written
+/// already is recognised.
+#[tokio::test]
+async fn a_walk_that_is_taken_up_again_ends_as_if_nothing_had_happened() {
+    let portal = Portal::ready().await;
+    portal.upload("monday.csv", rows(40, "Cook")).await;
+    let tuesday = rows(60, "Chef").replacen(",1,Chef", ",0,Chef", 5);
+    let upload = portal.upload("tuesday.csv", tuesday).await;
+    assert_eq!(
+        ["created", "updated", "disabled", "not_processed"].map(|name| upload.rows(name)),
+        [20, 35, 5, 1]
+    );
+    let (users, report) = (portal.users().await, portal.report(&upload).await);
+
+    // Half of the people are as they were before the run, the others as it left them.
+    let lost: Vec<&String> = users.keys().filter(|email| email.len() % 2 == 0).collect();
+    for email in &lost {
+        portal.forget(&users[*email]).await;
+    }
+    portal.set_back(&upload, "applying").await;
+    assert_eq!(portal.deliver(upload.key()).await, None);
+
+    let again = portal.processed(upload.key(), 1).await;
+    let unlike = |name: &str| again.record[name] != upload.record[name];
+    for name in [
+        "status",
+        "rows",
+        "warnings",
+        "problems",
+        "report_ready",
+        "mapping_version",
+    ] {
+        assert!(!unlike(name), "{name}: {}", again.record);
+    }
+    assert_eq!(portal.report(&again).await, report);
+    let after = portal.users().await;
+    assert_eq!(after.len(), users.len());
+    for (email, user) in &users {
+        if lost.contains(&email) {
+            assert_eq!(after[email].text("job"), user.text("job"), "{email}");
+        } else {
+            assert_eq!(&after[email], user, "{email} was not written again");
+        }
+    }
+}
+
+/// As after a crash before the plan was kept: nobody was written, and everything is planned anew.
+#[tokio::test]
+async fn a_walk_that_broke_off_while_scanning_starts_over() {
+    let portal = Portal::ready().await;
+    let upload = portal.upload("people.csv", rows(10, "Cook")).await;
+    for user in portal.users().await.values() {
+        portal.forget(user).await;
+    }
+    portal.set_back(&upload, "scanning").await;
+    assert_eq!(portal.deliver(upload.key()).await, None);
+    let again = portal.processed(upload.key(), 1).await;
+    assert_eq!(
+        (&again.record["rows"], again.status()),
+        (&upload.record["rows"], upload.status())
+    );
+    assert_eq!(portal.users().await.len(), 10);
+}
+
+/// p0@x.example was somebody who has another address by now: whoever has it next is somebody else.
+#[tokio::test]
+async fn an_address_that_was_somebody_elses_makes_a_new_person() {
+    let portal = Portal::ready().await;
+    portal.upload("a.csv", rows(1, "Cook")).await;
+    let mut moved = portal.users().await.remove("p0@x.example").unwrap();
+    moved.set_text("email", "moved@x.example");
+    moved.set_text("email_key", "moved@x.example");
+    portal.store(&moved).await;
+    let upload = portal.upload("b.csv", rows(1, "Cook")).await;
+    assert_eq!(upload.rows("created"), 1);
+    let users = portal.users().await;
+    let id = |n| {
+        UserId::by_email(portal.id.parse().unwrap(), &EmailKey::of("p0@x.example"), n).to_string()
+    };
+    assert_eq!(users["moved@x.example"].text("user_id"), id(0));
+    assert_eq!(users["moved@x.example"], moved);
+    assert_eq!(users["p0@x.example"].text("user_id"), id(1));
+}
+
+/// Somebody was changed outside the feed: the fingerprint is gone, and the next file puts the values right.
+#[tokio::test]
+async fn drift_is_put_right_by_the_next_file() {
+    let portal = Portal::ready().await;
+    portal.upload("a.csv", rows(3, "Cook")).await;
+    let before = portal.users().await;
+    let mut drifted = before["p1@x.example"].clone();
+    drifted.set_text("first_name", "Patricia");
+    drifted.remove("fingerprint");
+    portal.store(&drifted).await;
+    let upload = portal.upload("b.csv", rows(3, "Cook")).await;
+    assert_eq!(
+        ["updated", "unchanged"].map(|name| upload.rows(name)),
+        [1, 2]
+    );
+    let after = portal.users().await;
+    assert_eq!(
+        (
+            after["p1@x.example"].text("first_name"),
+            after["p1@x.example"].number("version")
+        ),
+        ("Pat1", 2)
+    );
+    for email in ["p0@x.example", "p2@x.example"] {
+        assert_eq!(after[email], before[email]);
+    }
+}
