@@ -10,7 +10,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/target/local/sam
 PYTHON := python3
 TOOLS := target/local/venv-tools/bin
 
-.PHONY: demo test up down lint unit validate end-to-end
+.PHONY: demo test up down watch lint unit validate end-to-end audit
 
 ## The whole story on the local cloud, from an empty portal to the report. Ends with the cloud down again.
 demo:
@@ -26,7 +26,7 @@ lint:
 
 ## Unit, property and golden tests: no cloud, no network.
 unit:
-	cargo test --workspace --locked --lib --bins --test sample_file --test readme
+	cargo test --workspace --locked --lib --bins --test sample_file --test readme --test purity
 
 ## The local cloud, with everything deployed. PORT=4566 chooses the port; without it, a free one is used.
 up:
@@ -35,9 +35,19 @@ up:
 down:
 	@$(PYTHON) local/cloud.py down
 
-## These two need the cloud to be up.
+## These need the cloud to be up. `watch` serves every function for `cargo lambda invoke`.
+watch:
+	$(TOOLS)/cargo-lambda lambda watch --env-file target/local/functions.env
+
 validate:
-	$(TOOLS)/sam validate --lint
+	$(TOOLS)/sam validate
 
 end-to-end:
 	cargo test --workspace --locked --test end_to_end
+
+## Licences, bans and sources of the dependencies. Installs cargo-deny into target/ the first time, which takes minutes.
+audit: target/tools/bin/cargo-deny
+	target/tools/bin/cargo-deny --locked check licenses bans sources
+
+target/tools/bin/cargo-deny:
+	env -u CARGO_BUILD_TARGET cargo install --locked --root target/tools cargo-deny

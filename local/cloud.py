@@ -29,6 +29,8 @@ LOG = LOCAL / "cloud.log"
 # The process and the port of the running cloud.
 PROCESS = LOCAL / "cloud.json"
 STACK = LOCAL / "stack.json"
+# The environment of functions that run outside the cloud.
+FUNCTIONS_ENV = LOCAL / "functions.env"
 
 REGION = "us-east-1"
 START_SECONDS = 60
@@ -103,7 +105,8 @@ def demo() -> int:
 
 
 def test() -> int:
-    return visit([["sam", "validate"], ["make", "--no-print-directory", "end-to-end"]])
+    samples = [TOOLS_VENV / "bin" / "python", HERE / "samples.py"]
+    return visit([["sam", "validate"], samples, ["make", "--no-print-directory", "end-to-end"]])
 
 
 def visit(commands: list[list[str | Path]]) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 import boto3
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
-from cloud import LOCAL, REGION, ROOT, STACK, Failure, run, say
+from cloud import FUNCTIONS_ENV, LOCAL, REGION, ROOT, STACK, Failure, run, say
 
 STACK_NAME = "go1-user-feed"
 ARTIFACTS_BUCKET = "local-deployment"
@@ -48,6 +48,7 @@ def main() -> int:
         say("Making the accounts", since)
         tokens = make_accounts(outputs["UserPoolId"], outputs["UserPoolClientId"])
         write_stack(endpoint, outputs, tokens)
+        write_environment(endpoint, outputs)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
@@ -155,11 +156,31 @@ def write_stack(endpoint: str, outputs: dict[str, str], tokens: dict[str, str]) 
         "tokens": tokens,
         "portal_id": PORTAL_ID,
     }
+    write(STACK, json.dumps(stack, indent=2))
+
+
+def write_environment(endpoint: str, outputs: dict[str, str]) -> None:
+    """What `cargo lambda watch` gives the functions: what the template would, and where the local cloud is."""
+    environment = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": os.environ["AWS_ACCESS_KEY_ID"],
+        "AWS_SECRET_ACCESS_KEY": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "FEED_BUCKET": outputs["FeedBucketName"],
+        "REPORTS_BUCKET": outputs["ReportsBucketName"],
+        "USERS_TABLE": outputs["UsersTableName"],
+        "FEED_TABLE": outputs["FeedTableName"],
+        "MAX_FILE_BYTES": "2147483648",
+    }
+    write(FUNCTIONS_ENV, "".join(f"{name}={value}\n" for name, value in environment.items()))
+
+
+def write(path: Path, text: str) -> None:
     # It appears complete, and its owner's only.
-    draft: Path = STACK.with_suffix(".draft")
+    draft = path.with_suffix(".draft")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(stack, file, indent=2)
-    draft.replace(STACK)
+        file.write(text)
+    draft.replace(path)
 
 
 if __name__ == "__main__":

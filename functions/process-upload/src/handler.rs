@@ -61,7 +61,7 @@ async fn process(feed: &Feed, file: UploadedFile) -> Result<(), Failure> {
     invocation.count("failed", u64::from(walked.is_err()));
     if let Ok(Some(upload)) = &walked {
         invocation.property("upload_id", upload.upload_id.to_string());
-        invocation.property("status", format!("{:?}", upload.status));
+        invocation.property("status", serde_json::json!(upload.status));
         invocation.property("rehearsal", upload.rehearsal);
         invocation.property("size_bytes", upload.size_bytes);
         invocation.count(

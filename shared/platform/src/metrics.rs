@@ -76,8 +76,12 @@ impl Invocation {
                 Unit::Milliseconds,
                 u64::try_from(cpu).unwrap_or(0),
             ));
-            // Of the process, which Lambda keeps between invocations. Linux counts KiB.
-            let peak = u64::try_from(usage.max_rss()).unwrap_or(0) * 1024;
+        }
+        if let Some(peak) = std::fs::read_to_string("/proc/self/status")
+            .ok()
+            .as_deref()
+            .and_then(peak_bytes)
+        {
             self.metrics.push(("peak_memory_bytes", Unit::Bytes, peak));
         }
         println!("{}", self.line(now));
@@ -115,9 +119,28 @@ fn cpu_ms(usage: &Usage) -> i64 {
     usage.user_time().num_milliseconds() + usage.system_time().num_milliseconds()
 }
 
+/// The most memory that the process has had at once; Lambda keeps it between invocations. Not from
+/// `getrusage`: there it includes what the process was before it became this program.
+fn peak_bytes(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_peak_of_memory_is_read_as_linux_writes_it() {
+        assert_eq!(
+            peak_bytes("Name:\tbootstrap\nVmHWM:\t   36912 kB\nVmRSS:\t   36000 kB\n"),
+            Some(36_912 * 1024)
+        );
+        assert_eq!(peak_bytes("Name:\tbootstrap\n"), None);
+    }
 
     #[test]
     fn the_line_is_what_cloudwatch_reads() {

@@ -28,7 +28,7 @@ pub struct Upload {
 pub type FieldLine = BTreeMap<String, String>;
 
 /// A debug build on a shared machine takes a second; this is for a very bad day.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Columns that the tests' files have unless a test says otherwise.
 const COLUMNS: &str = "Email,First,Last,Status,Job,Site";
@@ -175,6 +175,11 @@ impl Portal {
 
     /// Waits until the newest upload of this key is processed and there are `count` of it.
     pub async fn processed(&self, key: &str, count: usize) -> Upload {
+        self.processed_within(key, count, PATIENCE).await
+    }
+
+    /// The same, with another patience.
+    pub async fn processed_within(&self, key: &str, count: usize, patience: Duration) -> Upload {
         let begun = Instant::now();
         loop {
             let uploads = self.uploads().await;
@@ -192,7 +197,7 @@ impl Portal {
                 };
             }
             assert!(
-                begun.elapsed() < PATIENCE,
+                begun.elapsed() < patience,
                 "not processed: {key}: {uploads:?}"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;

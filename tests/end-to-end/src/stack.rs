@@ -116,6 +116,33 @@ impl Stack {
         aws_sdk_lambda::Client::new(&self.config)
     }
 
+    /// Everything that the functions have printed.
+    pub async fn logs(&self) -> String {
+        let client = aws_sdk_cloudwatchlogs::Client::new(&self.config);
+        let groups = client
+            .describe_log_groups()
+            .send()
+            .await
+            .unwrap()
+            .log_groups
+            .unwrap_or_default();
+        let mut printed = String::new();
+        for group in groups {
+            let mut pages = client
+                .filter_log_events()
+                .log_group_name(group.log_group_name.unwrap())
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                for event in page.unwrap().events.unwrap_or_default() {
+                    printed.push_str(event.message().unwrap_or_default());
+                    printed.push('\n');
+                }
+            }
+        }
+        printed
+    }
+
     /// A request to the API, by real HTTP through the gateway.
     pub async fn call(
         &self,

@@ -4,6 +4,8 @@
 
 mod api;
 mod files;
+mod large;
+mod logs;
 mod people;
 mod repeats;
 mod rows;
