@@ -26,7 +26,8 @@ lint:
 
 ## Unit, property and golden tests: no cloud, no network.
 unit:
-	cargo test --workspace --locked --lib --bins --test sample_file --test readme --test purity
+	cargo test --workspace --locked --lib --bins --test sample_file --test documents --test purity
+	cargo run --quiet --locked -p mapping --example plan -- events/people.mapping.json events/people.csv > /dev/null
 
 ## The local cloud, with everything deployed. PORT=4566 chooses the port; without it, a free one is used.
 up:

@@ -1,12 +1,11 @@
 //! `/portals/{portal_id}/feed/authorisation`: an administrator allows the feed to change the portal's
 //! users, or withdraws that; uploads are rejected while it is withdrawn.
 
-use crate::portal::find;
-use crate::routes::Context;
-use ::mapping::problem::ProblemCode;
+use crate::context::Context;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use mapping::problem::ProblemCode;
 use platform::clock::stamp;
 use platform::feed::Authorisation;
 use platform::web::{AdministratorOf, Refusal};
@@ -24,7 +23,7 @@ pub(crate) async fn authorise(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
 ) -> Result<(StatusCode, Json<AuthorisationAnswer>), Refusal> {
-    let before = find(&context, portal_id).await?.authorisation;
+    let before = context.portal(portal_id).await?.authorisation;
     let authorisation = Authorisation {
         by: caller.email,
         at: stamp((context.clock)()),

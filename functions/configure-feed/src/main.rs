@@ -1,13 +1,14 @@
 //! `configure-feed`: sets portals up, authorises their feeds, keeps their mappings. Boots, and no more.
 
 mod authorisation;
-mod mapping;
+mod context;
+mod feed_mapping;
 mod portal;
 mod routes;
 
+use context::Context;
 use platform::feed::FeedTable;
 use platform::{aws, clock, environment, telemetry, web};
-use routes::Context;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -1,12 +1,12 @@
 //! `/portals/{portal_id}`: a portal as an operator sets it up, and the state of its feed.
 
-use crate::routes::Context;
-use ::mapping::fields::{CustomFieldName, NotAFieldName};
-use ::mapping::identity::PortalId;
-use ::mapping::problem::{Problem, ProblemCode};
+use crate::context::Context;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use mapping::fields::{CustomFieldName, NotAFieldName};
+use mapping::identity::PortalId;
+use mapping::problem::{Problem, ProblemCode};
 use platform::feed::{Group, NamedField, Portal, PortalSettings};
 use platform::web::{AdministratorOf, JsonBody, OperatorOf, Refusal};
 use serde::de::IgnoredAny;
@@ -84,7 +84,7 @@ pub(crate) async fn show(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
 ) -> Result<Json<PortalAnswer>, Refusal> {
-    let portal = find(&context, portal_id).await?;
+    let portal = context.portal(portal_id).await?;
     Ok(Json(answer(&context, portal_id, portal).await?))
 }
 
@@ -111,17 +111,8 @@ pub(crate) async fn put(
     } else {
         StatusCode::CREATED
     };
-    let portal = find(&context, portal_id).await?;
+    let portal = context.portal(portal_id).await?;
     Ok((status, Json(answer(&context, portal_id, portal).await?)))
-}
-
-/// The portal, or the refusal that there is none.
-pub(crate) async fn find(context: &Context, portal_id: PortalId) -> Result<Portal, Refusal> {
-    context
-        .feed
-        .portal(portal_id)
-        .await?
-        .ok_or_else(|| Refusal::new(ProblemCode::PortalNotFound))
 }
 
 async fn answer(

@@ -1,17 +1,9 @@
 //! Which request goes where. What each does stands in the file that its path names.
 
-use crate::{authorisation, mapping, portal};
+use crate::context::Context;
+use crate::{authorisation, feed_mapping, portal};
 use axum::Router;
 use axum::routing::get;
-use platform::clock::Clock;
-use platform::feed::FeedTable;
-
-/// What every route is given.
-#[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) feed: FeedTable,
-    pub(crate) clock: Clock,
-}
 
 /// The API's part under `/portals/{portal_id}` and `/portals/{portal_id}/feed`.
 pub(crate) fn routes(context: Context) -> Router {
@@ -23,7 +15,7 @@ pub(crate) fn routes(context: Context) -> Router {
         )
         .route(
             "/portals/{portal_id}/feed/mapping",
-            get(mapping::show).put(mapping::put),
+            get(feed_mapping::show).put(feed_mapping::put),
         )
         .with_state(context)
 }

@@ -3,7 +3,7 @@
 
 use crate::arrival::UploadedFile;
 use crate::failure::Failure;
-use crate::handler::Feed;
+use crate::feed::Feed;
 use crate::progress::Progress;
 use mapping::file::{FileReader, Header, Row};
 use mapping::identity::{EmailKey, PortalId, UserId};
@@ -64,11 +64,9 @@ pub(crate) async fn apply(
             .await
             .map_err(CallFailed::to("read the file"))?;
         let each = |header: &Header, row: Row<'_>| waiting.extend(Task::of(plan, header, &row));
-        match &chunk {
-            Some(chunk) => reader.push(chunk, each),
-            None => reader.finish(each),
-        }
-        .map_err(|_| Failure::FileChanged)?;
+        reader
+            .read(chunk.as_deref(), each)
+            .map_err(|_| Failure::FileChanged)?;
         let enough = if chunk.is_some() { WRITE_BATCH } else { 1 };
         while waiting.len() >= enough {
             if in_flight.len() == BATCHES_IN_FLIGHT {

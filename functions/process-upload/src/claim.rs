@@ -2,7 +2,7 @@
 
 use crate::arrival::UploadedFile;
 use crate::failure::Failure;
-use crate::handler::Feed;
+use crate::feed::Feed;
 use crate::progress::Progress;
 use mapping::mapping::Mapping;
 use mapping::problem::{Problem, ProblemCode};

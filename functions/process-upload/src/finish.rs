@@ -1,7 +1,7 @@
 //! The end of a walk: the record gets its counts and its last status.
 
 use crate::failure::Failure;
-use crate::handler::Feed;
+use crate::feed::Feed;
 use crate::progress::Progress;
 use mapping::plan::Counts;
 use mapping::problem::Problem;

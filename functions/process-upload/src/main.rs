@@ -5,6 +5,7 @@ mod arrival;
 mod claim;
 mod environment;
 mod failure;
+mod feed;
 mod finish;
 mod handler;
 mod plan;
@@ -14,7 +15,7 @@ mod scan;
 mod walk;
 
 use environment::Environment;
-use handler::Feed;
+use feed::Feed;
 use lambda_runtime::service_fn;
 
 #[tokio::main(flavor = "current_thread")]

@@ -3,7 +3,7 @@
 
 use crate::arrival::UploadedFile;
 use crate::failure::Failure;
-use crate::handler::Feed;
+use crate::feed::Feed;
 use crate::progress::Progress;
 use mapping::file::FileReader;
 use mapping::identity::{EmailKey, UserId};
@@ -92,11 +92,9 @@ async fn answer(
                 }
             }
         };
-        match &chunk {
-            Some(chunk) => reader.push(chunk, each),
-            None => reader.finish(each),
-        }
-        .map_err(|_| Failure::FileChanged)?;
+        reader
+            .read(chunk.as_deref(), each)
+            .map_err(|_| Failure::FileChanged)?;
         let enough = if chunk.is_some() { READ_BATCH } else { 1 };
         while differing.len() >= enough {
             if in_flight.len() == BATCHES_IN_FLIGHT {

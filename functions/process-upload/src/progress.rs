@@ -1,7 +1,7 @@
 //! How far a walk has come, in the upload record: often enough to watch, rarely enough to cost nothing.
 
 use crate::failure::Failure;
-use crate::handler::Feed;
+use crate::feed::Feed;
 use jiff::{SignedDuration, Timestamp};
 use platform::feed::{UploadRecord, UploadStatus};
 

@@ -4,7 +4,7 @@
 use crate::arrival::UploadedFile;
 use crate::claim::{Admission, admit, claim};
 use crate::failure::Failure;
-use crate::handler::Feed;
+use crate::feed::Feed;
 use crate::progress::Progress;
 use crate::{apply, finish, plan, report, scan};
 use mapping::plan::{Exceptions, Plan};

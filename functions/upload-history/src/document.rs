@@ -1,7 +1,7 @@
 //! Links to `report.csv` and `rejected.csv`. They work for a short time and without signing in, so the
 //! bytes never pass through the API.
 
-use crate::routes::Context;
+use crate::context::Context;
 use crate::upload::find;
 use axum::Json;
 use axum::extract::{Path, State};

@@ -1,14 +1,15 @@
 //! `upload-history`: the uploads of a portal, one of them with its progress, and links to what can be
 //! downloaded about it. Boots, and no more.
 
+mod context;
 mod document;
 mod routes;
 mod upload;
 
+use context::Context;
 use platform::feed::FeedTable;
 use platform::objects::ReportsBucket;
 use platform::{aws, clock, environment, telemetry, web};
-use routes::Context;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -1,19 +1,9 @@
 //! Which request goes where.
 
+use crate::context::Context;
 use crate::{document, upload};
 use axum::Router;
 use axum::routing::get;
-use platform::clock::Clock;
-use platform::feed::FeedTable;
-use platform::objects::ReportsBucket;
-
-/// What every route is given.
-#[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) feed: FeedTable,
-    pub(crate) reports: ReportsBucket,
-    pub(crate) clock: Clock,
-}
 
 /// The API's part under `/portals/{portal_id}/uploads`.
 pub(crate) fn routes(context: Context) -> Router {

@@ -1,6 +1,6 @@
 //! The history, newest first, and one upload with its progress.
 
-use crate::routes::Context;
+use crate::context::Context;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use mapping::identity::PortalId;

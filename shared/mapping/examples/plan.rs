@@ -9,7 +9,7 @@
 //! Nothing is written anywhere; this is a rehearsal on your own machine.
 #![allow(clippy::print_stdout, reason = "a command for a terminal")]
 
-use mapping::fields::CustomFieldName;
+use mapping::fields::{CustomFieldName, Status};
 use mapping::file::{FileReader, Row};
 use mapping::identity::{EmailKey, IdentityHash, PortalId, UserId};
 use mapping::mapping::{Mapping, MappingDraft};
@@ -19,7 +19,7 @@ use mapping::record::{Person, UserRecord};
 use mapping::report::{Reporter, rejection};
 use mapping::roster::{Roster, RosterEntry};
 use mapping::scan::Scanner;
-use mapping::user::{Status, User, decide};
+use mapping::user::{User, decide};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;

@@ -53,6 +53,26 @@ impl fmt::Display for Field {
     }
 }
 
+/// Whether a user can sign in to the portal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Yes.
+    Active,
+    /// No.
+    Inactive,
+}
+
+impl Status {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::Inactive => "inactive",
+        }
+    }
+}
+
 /// The name of a custom field: a lower-case letter, then lower-case letters, digits and `_`, at most
 /// [`CustomFieldName::MAX_BYTES`]; none of [`CustomFieldName::RESERVED`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,12 +1,11 @@
 //! Row -> [`UserRecord`], or everything that is wrong with the row. Looks at one row alone: what another
 //! row or the portal's people have to do with it is the plan's business.
 
-use crate::fields::{CustomFieldName, Field};
+use crate::fields::{CustomFieldName, Field, Status};
 use crate::file::{Header, Row, misfit_message};
 use crate::identity::{IdentityHash, check_email};
 use crate::mapping::OnEmpty;
 use crate::problem::{Problem, ProblemCode};
-use crate::user::Status;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 

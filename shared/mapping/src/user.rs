@@ -1,31 +1,11 @@
 //! A user of a portal as the feed sees one, and the one pure function that decides what a row does to
 //! it. Keys, versions and the shape of the stored item belong to the table's own module.
 
-use crate::fields::{CustomFieldName, Field};
+use crate::fields::{CustomFieldName, Field, Status};
 use crate::mapping::Mapping;
 use crate::record::{Fingerprint, Person};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Whether a user can sign in to the portal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Yes.
-    Active,
-    /// No.
-    Inactive,
-}
-
-impl Status {
-    /// As it is stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Active => "active",
-            Status::Inactive => "inactive",
-        }
-    }
-}
 
 /// What the feed owns of a user: the values that a row can set.
 #[derive(Clone, PartialEq, Eq)]

@@ -13,10 +13,11 @@ use aws_sdk_dynamodb::types::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
+use mapping::fields::Status;
 use mapping::identity::{EmailKey, IdentityHash, PortalId, UserId};
 use mapping::record::Fingerprint;
 use mapping::roster::{Roster, RosterEntry};
-use mapping::user::{Status, User};
+use mapping::user::User;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -108,10 +109,12 @@ pub struct WriteContext {
 impl Users {
     /// The table of this name.
     pub fn new(config: &SdkConfig, table: String) -> Self {
-        let columns = ITEM_ATTRIBUTES
+        let columns: Vec<String> = CREATED_ATTRIBUTES
+            .iter()
+            .chain(&UPDATED_ATTRIBUTES)
             .map(|name| format!("'{name}': ?"))
-            .join(", ");
-        let insert = format!("INSERT INTO \"{table}\" VALUE {{{columns}}}");
+            .collect();
+        let insert = format!("INSERT INTO \"{table}\" VALUE {{{}}}", columns.join(", "));
         let sets = UPDATED_ATTRIBUTES
             .map(|name| format!("SET \"{name}\" = ?"))
             .join(" ");
@@ -350,8 +353,8 @@ impl Pause {
     }
 }
 
-/// The attributes of a new item, in the order of [`create_parameters`].
-const ITEM_ATTRIBUTES: [&str; 19] = [
+/// The attributes that are written once; those of an update follow. In the order of [`create_parameters`].
+const CREATED_ATTRIBUTES: [&str; 7] = [
     PK,
     SK,
     "portal_id",
@@ -359,18 +362,6 @@ const ITEM_ATTRIBUTES: [&str; 19] = [
     "roles",
     "source",
     "created_at",
-    "email",
-    "email_key",
-    "first_name",
-    "last_name",
-    "status",
-    "custom",
-    "feed_managed",
-    "fingerprint",
-    "updated_at",
-    "last_upload_id",
-    "version",
-    "last_write",
 ];
 
 /// The attributes that an update sets, in the order of [`update_parameters`].

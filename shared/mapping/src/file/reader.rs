@@ -94,6 +94,22 @@ impl<'m> FileReader<'m> {
         self.end(&mut each).map_err(|refused| refused.0)
     }
 
+    /// [`FileReader::push`], or at the end of the file (`None`) [`FileReader::finish`].
+    ///
+    /// # Errors
+    ///
+    /// The file is refused.
+    pub fn read(
+        &mut self,
+        chunk: Option<&[u8]>,
+        each: impl FnMut(&Header, Row<'_>),
+    ) -> Result<(), Vec<Problem>> {
+        match chunk {
+            Some(chunk) => self.push(chunk, each),
+            None => self.finish(each),
+        }
+    }
+
     fn end(&mut self, each: &mut impl FnMut(&Header, Row<'_>)) -> Result<(), Refused> {
         self.open(each)?;
         if self.utf8.is_cut() {

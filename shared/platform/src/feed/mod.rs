@@ -17,6 +17,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -71,6 +72,13 @@ fn condition_failed<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
         .iter()
         .filter_map(|reason| reason.code());
     codes.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+}
+
+/// Whether an update was refused because its condition did not hold.
+fn update_refused<R>(error: &SdkError<UpdateItemError, R>) -> bool {
+    error
+        .as_service_error()
+        .is_some_and(UpdateItemError::is_conditional_check_failed_exception)
 }
 
 /// The attributes of `value` under `key`. What is `None` is absent.

@@ -1,6 +1,6 @@
 //! `PORTAL`: a portal as an operator set it up, and whether its feed is authorised.
 
-use super::{FeedTable, condition_failed, item_of};
+use super::{FeedTable, condition_failed, item_of, update_refused};
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -233,13 +233,7 @@ impl FeedTable {
         };
         match request.send().await {
             Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-            {
-                Ok(false)
-            }
+            Err(error) if update_refused(&error) => Ok(false),
             Err(error) => Err(CallFailed::sdk("store the authorisation")(error)),
         }
     }

@@ -1,6 +1,6 @@
 //! `UPLOAD#<ulid>` and `OBJECT#<hash>`: the upload record, and what makes an upload happen once.
 
-use super::{FeedTable, condition_failed, item_of};
+use super::{FeedTable, condition_failed, item_of, update_refused};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key, PK, SK, UPLOAD_PREFIX};
@@ -404,13 +404,7 @@ impl FeedTable {
             .await
         {
             Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-            {
-                Ok(false)
-            }
+            Err(error) if update_refused(&error) => Ok(false),
             Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
     }

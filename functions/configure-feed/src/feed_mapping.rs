@@ -1,13 +1,12 @@
 //! `/portals/{portal_id}/feed/mapping`: which column feeds which field. Saving makes a new version; an
 //! old one never changes.
 
-use crate::portal::find;
-use crate::routes::Context;
-use ::mapping::mapping::{FieldDraft, Mapping, MappingDraft, identity_by_email};
-use ::mapping::problem::ProblemCode;
+use crate::context::Context;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use mapping::mapping::{FieldDraft, Mapping, MappingDraft, identity_by_email};
+use mapping::problem::ProblemCode;
 use platform::clock::stamp;
 use platform::feed::StoredMapping;
 use platform::web::{AdministratorOf, JsonBody, Refusal};
@@ -73,7 +72,7 @@ pub(crate) async fn show(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
 ) -> Result<Json<MappingAnswer>, Refusal> {
-    find(&context, portal_id).await?;
+    context.portal(portal_id).await?;
     match context.feed.mapping(portal_id).await? {
         Some(stored) => Ok(Json(stored.into())),
         None => Err(Refusal::new(ProblemCode::MappingNotFound)),
@@ -86,7 +85,7 @@ pub(crate) async fn put(
     State(context): State<Context>,
     JsonBody(body): JsonBody<MappingBody>,
 ) -> Result<(StatusCode, Json<MappingAnswer>), Refusal> {
-    let portal = find(&context, portal_id).await?;
+    let portal = context.portal(portal_id).await?;
     let draft = MappingDraft::from(body);
     Mapping::check(&draft, &portal.settings.catalogue()).map_err(Refusal::all)?;
     let created_at = stamp((context.clock)());

@@ -1,0 +1,13 @@
+//! What every route is given: the tables and buckets it may use, and the clock. Nothing is decided here.
+
+use platform::clock::Clock;
+use platform::feed::FeedTable;
+use platform::objects::ReportsBucket;
+
+/// What every route is given.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) feed: FeedTable,
+    pub(crate) reports: ReportsBucket,
+    pub(crate) clock: Clock,
+}
