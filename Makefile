@@ -23,6 +23,7 @@ test: lint unit
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
 ## Unit, property and golden tests: no cloud, no network.
 unit:

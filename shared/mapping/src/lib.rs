@@ -8,7 +8,7 @@
 //!
 //! - [`identity`]: the names of things that cross a border: portal, user, address.
 //! - [`fields`], [`mapping`]: which column of the customer's file feeds which field.
-//! - [`file`]: bytes -> rows, and everything that can be wrong with a file as a whole.
+//! - [`mod@file`]: bytes -> rows, and everything that can be wrong with a file as a whole.
 //! - [`record`]: row -> [`record::UserRecord`], or what is wrong with that row.
 //! - [`scan`]: the first pass; keeps a key and a fingerprint per row.
 //! - [`user`], [`roster`]: the portal's people, whole and in brief.

@@ -20,7 +20,10 @@ use crate::metrics::Invocation;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, LambdaEvent, Service, service_fn};
 use mapping::problem::ProblemCode;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// Answers every request by `routes`, and what they do not know with a refusal.
 ///
@@ -46,5 +49,37 @@ pub async fn serve(
             Refusal::new(ProblemCode::MethodNotAllowed)
         })
         .layer(measured);
-    lambda_http::run(routes).await
+    let mut adapter = Adapter::from(routes);
+    lambda_http::lambda_runtime::run(service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
+        if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload
+            && let Some(query) = &mut request.raw_query_string
+        {
+            *query = sendable(query);
+        }
+        adapter.call(event)
+    }))
+    .await
+}
+
+/// What a query may not contain (RFC 3986), and clients send all the same. The gateway passes it on, and
+/// `lambda_http` panics where it makes a URI of it.
+const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+
+fn sendable(query: &str) -> String {
+    utf8_percent_encode(query, NOT_IN_A_QUERY).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Uri;
+
+    #[test]
+    fn every_query_that_is_sent_makes_a_uri() {
+        for c in (0..=0x2FFF).filter_map(char::from_u32) {
+            let uri: Result<Uri, _> = format!("/?limit={}", sendable(&c.to_string())).parse();
+            assert!(uri.is_ok(), "{c:?}");
+        }
+        assert_eq!(sendable("limit=2&cursor=a%20b"), "limit=2&cursor=a%20b");
+    }
 }
