@@ -163,3 +163,76 @@ async fn drift_is_put_right_by_the_next_file() {
         assert_eq!(after[email], before[email]);
     }
 }
+
+/// Between plan and write, people are changed elsewhere. Whoever is still who they were is decided again;
+/// whoever has another address by now is left to the next file, with a warning.
+#[tokio::test]
+async fn whoever_is_changed_while_the_plan_is_applied_is_decided_again() {
+    let portal = Portal::ready().await;
+    portal.upload("monday.csv", rows(5, "Cook")).await;
+    let upload = portal.upload("tuesday.csv", rows(5, "Chef")).await;
+    assert_eq!(upload.rows("updated"), 5);
+    let mut users = portal.users().await;
+    let mut elsewhere = |email: &str, name: &str, value: &str| {
+        let mut user = users.remove(email).unwrap();
+        user.set_text(name, value);
+        user.set_text("last_write", "portal");
+        user
+    };
+    // p0 was renamed by somebody; p1 was touched and is as the row says; p2 has another address.
+    let mut renamed = elsewhere("p0@x.example", "first_name", "Patrick");
+    renamed.remove("fingerprint");
+    let touched = elsewhere("p1@x.example", "first_name", "Pat1");
+    let mut moved = elsewhere("p2@x.example", "email", "moved@x.example");
+    moved.set_text("email_key", "moved@x.example");
+    for user in [&renamed, &touched, &moved] {
+        portal.store(user).await;
+    }
+    portal.set_back(&upload, "applying").await;
+    assert_eq!(portal.deliver(upload.key()).await, None);
+
+    let again = portal.processed(upload.key(), 1).await;
+    assert_eq!(
+        ["total", "updated", "unchanged", "not_processed"].map(|name| again.rows(name)),
+        [6, 3, 2, 1]
+    );
+    assert_eq!(again.record["warnings"], 1);
+    let report = portal.report(&again).await;
+    let lines: Vec<_> = report
+        .iter()
+        .map(|line| {
+            (
+                line["row"].as_str(),
+                line["outcome"].as_str(),
+                line["code"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            ("2", "updated", ""),
+            ("4", "warning", "changed_meanwhile"),
+            ("5", "updated", ""),
+            ("6", "updated", ""),
+            ("7", "not_processed", "invalid_email"),
+        ]
+    );
+    let after = portal.users().await;
+    assert_eq!(after["p0@x.example"].text("first_name"), "Pat0");
+    assert_eq!(
+        after["p0@x.example"].number("version"),
+        renamed.number("version") + 1
+    );
+    assert_eq!(after["p1@x.example"], touched);
+    assert_eq!(after["moved@x.example"], moved);
+    assert_eq!(after["p3@x.example"], users["p3@x.example"]);
+    assert_eq!(after.len(), 5);
+
+    // The next file knows the person with p2's address: somebody new.
+    let next = portal.upload("wednesday.csv", rows(5, "Chef")).await;
+    assert_eq!(
+        ["created", "updated", "unchanged"].map(|name| next.rows(name)),
+        [1, 0, 4]
+    );
+}
