@@ -114,12 +114,15 @@ def visit(commands: list[list[str | Path]]) -> int:
     was_up = running() is not None
     outcome = 1
     try:
-        outcome = up()
-        port = running()
+        if up() != 0:
+            return outcome
+        port = (read_process() or {}).get("port")
+        if port is None:
+            raise Failure("the local cloud is gone")
         for command in commands:
-            if outcome != 0 or port is None:
-                break
-            outcome = subprocess.run(command, cwd=ROOT, env=client_environment(port)).returncode
+            if subprocess.run(command, cwd=ROOT, env=client_environment(port)).returncode != 0:
+                return outcome
+        outcome = 0
         return outcome
     finally:
         if not was_up:

@@ -72,6 +72,7 @@ struct FeedAnswer {
 /// A page has to show them all.
 const MAX_CUSTOM_FIELDS: usize = 50;
 const MAX_GROUPS: usize = 1_000;
+const MAX_LEARNING: usize = 200;
 const MAX_NAME_CHARS: usize = 200;
 
 /// Numbers that JavaScript keeps exactly.
@@ -256,6 +257,12 @@ fn settings(body: PortalBody) -> Result<PortalSettings, Vec<Problem>> {
         }
         if !ids.insert(id) {
             problems.push(problem("groups", "Two groups have the same id.").value(&id.to_string()));
+        }
+        if learning_ids.len() > MAX_LEARNING
+            || learning_ids.iter().collect::<HashSet<_>>().len() < learning_ids.len()
+        {
+            let message = "A group assigns at most 200 learning items, each once.";
+            problems.push(problem("groups", message).value(&id.to_string()));
         }
         if let Some(wrong) = [id]
             .iter()

@@ -41,12 +41,23 @@ impl<'f> Progress<'f> {
             .stored_at
             .is_none_or(|stored| now.duration_since(stored) >= STORE_EVERY);
         if entered || due {
-            if !self.feed.table.put_progress(&self.upload).await? {
+            if !self.feed.table.put_progress(&self.upload).await? && !self.is_stored().await? {
                 return Err(Failure::Overtaken);
             }
             self.stored_at = Some(now);
         }
         Ok(())
+    }
+
+    /// Whether the record stands as it is here: the answer to a write may be lost, and the SDK then repeats
+    /// it against what it wrote itself.
+    async fn is_stored(&self) -> Result<bool, Failure> {
+        let stored = self
+            .feed
+            .table
+            .upload(self.upload.portal_id, self.upload.upload_id)
+            .await?;
+        Ok(stored.is_some_and(|stored| stored == self.upload))
     }
 }
 

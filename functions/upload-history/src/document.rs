@@ -2,9 +2,9 @@
 //! bytes never pass through the API.
 
 use crate::context::Context;
-use crate::upload::find;
+use crate::upload::{UploadInPath, find};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use mapping::problem::ProblemCode;
 use platform::clock::stamp;
 use platform::feed::{UploadRecord, UploadStatus};
@@ -28,18 +28,18 @@ impl From<Link> for LinkAnswer {
 pub(crate) async fn report(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
-    Path((_, upload_id)): Path<(String, String)>,
+    in_path: UploadInPath,
 ) -> Result<Json<LinkAnswer>, Refusal> {
-    let upload = find(&context, portal_id, &upload_id).await?;
+    let upload = find(&context, portal_id, in_path).await?;
     link(&context, &upload, Document::Report).await
 }
 
 pub(crate) async fn rejected(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
-    Path((_, upload_id)): Path<(String, String)>,
+    in_path: UploadInPath,
 ) -> Result<Json<LinkAnswer>, Refusal> {
-    let upload = find(&context, portal_id, &upload_id).await?;
+    let upload = find(&context, portal_id, in_path).await?;
     let none = upload.status == UploadStatus::Rejected || upload.rows.not_processed == 0;
     if upload.report_ready && none {
         return Err(Refusal::new(ProblemCode::NoRejectedRows));

@@ -2,10 +2,11 @@
 
 use crate::context::Context;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use mapping::identity::PortalId;
 use mapping::problem::{Problem, ProblemCode};
-use platform::feed::UploadRecord;
+use platform::feed::{UploadId, UploadRecord};
 use platform::web::{AdministratorOf, Refusal};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -78,21 +79,33 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
-    Path((_, upload_id)): Path<(String, String)>,
+    in_path: UploadInPath,
 ) -> Result<Json<UploadRecord>, Refusal> {
-    Ok(Json(find(&context, portal_id, &upload_id).await?))
+    Ok(Json(find(&context, portal_id, in_path).await?))
+}
+
+/// The path's `upload_id`. Whatever is no id is no upload either.
+pub(crate) struct UploadInPath(UploadId);
+
+impl<S: Send + Sync> FromRequestParts<S> for UploadInPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, state)
+            .await
+            .ok();
+        let id = path.and_then(|Path(path)| path.get("upload_id")?.parse().ok());
+        id.map(UploadInPath)
+            .ok_or_else(|| Refusal::new(ProblemCode::UploadNotFound))
+    }
 }
 
 /// The upload, or the refusal that there is none.
 pub(crate) async fn find(
     context: &Context,
     portal_id: PortalId,
-    upload_id: &str,
+    UploadInPath(upload_id): UploadInPath,
 ) -> Result<UploadRecord, Refusal> {
-    // Whatever is no id is no upload either.
-    let Ok(upload_id) = upload_id.parse() else {
-        return Err(Refusal::new(ProblemCode::UploadNotFound));
-    };
     let upload = context.feed.upload(portal_id, upload_id).await?;
     upload.ok_or_else(|| Refusal::new(ProblemCode::UploadNotFound))
 }

@@ -114,11 +114,13 @@ impl FromStr for UserId {
 #[error("not one e-mail address")]
 pub struct NotAnEmail;
 
-/// RFC 5321, 4.5.3.1: octets of the part before the `@`, of a label, and of the whole address (its path is
-/// 256 with the angle brackets).
+/// RFC 5321, 4.5.3.1: octets of the part before the `@`, and of the whole address (its path is 256 with the
+/// angle brackets).
 const MAX_LOCAL_BYTES: usize = 64;
-const MAX_LABEL_BYTES: usize = 63;
 const MAX_ADDRESS_BYTES: usize = 254;
+
+/// RFC 1035, 2.3.4. Of an international label the encoded form counts, which has no fewer characters.
+const MAX_LABEL_CHARS: usize = 63;
 
 /// Whether `text`, trimmed, is one e-mail address: RFC 5321, with the letters of RFC 6531.
 ///
@@ -138,13 +140,20 @@ pub fn check_email(text: &str) -> Result<(), NotAnEmail> {
     if fits { Ok(()) } else { Err(NotAnEmail) }
 }
 
-/// Beyond ASCII, whatever can be seen: letters, marks, digits and symbols of every script, and the two
-/// joiners that some scripts are spelled with.
+/// Beyond ASCII: letters, marks, digits and symbols of every script, and within a word the two joiners that
+/// some scripts are spelled with. Nothing invisible, such as the direction marks that are copied along with
+/// an address: it would make a second person of it.
 fn is_international(c: char) -> bool {
-    !c.is_ascii()
-        && !c.is_control()
-        && !c.is_whitespace()
-        && !matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}')
+    let invisible = matches!(u32::from(c),
+        0xAD | 0x61C | 0x180E | 0x200B | 0x200E..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F
+        | 0xFE00..=0xFE0F | 0xFEFF | 0xFFF0..=0xFFFF | 0xE000..=0xF8FF | 0xE0000..);
+    !c.is_ascii() && !c.is_control() && !c.is_whitespace() && !invisible
+}
+
+/// A joiner joins what stands on both sides of it.
+fn ends_in_joiner(text: &str) -> bool {
+    let joiners = ['\u{200C}', '\u{200D}'];
+    text.starts_with(joiners) || text.ends_with(joiners)
 }
 
 fn is_dot_atom(local: &str) -> bool {
@@ -153,7 +162,7 @@ fn is_dot_atom(local: &str) -> bool {
     };
     local
         .split('.')
-        .all(|part| !part.is_empty() && part.chars().all(atom))
+        .all(|part| !part.is_empty() && part.chars().all(atom) && !ends_in_joiner(part))
 }
 
 fn is_quoted(local: &str) -> bool {
@@ -183,7 +192,8 @@ fn is_quoted(local: &str) -> bool {
 fn is_domain(domain: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || is_international(c);
     let label = |label: &str| {
-        (1..=MAX_LABEL_BYTES).contains(&label.len())
+        (1..=MAX_LABEL_CHARS).contains(&label.chars().count())
+            && !ends_in_joiner(label)
             && label.chars().all(letter)
             && !label.starts_with('-')
             && !label.ends_with('-')
@@ -344,13 +354,35 @@ mod tests {
         }
         let local = |bytes: usize| format!("{}@x.example", "a".repeat(bytes));
         assert!(check_email(&local(64)).is_ok() && check_email(&local(65)).is_err());
-        let long =
-            |labels: usize| format!("a@{}example", format!("{}.", "b".repeat(60)).repeat(labels));
-        assert!(
-            check_email(&long(4)).is_err() == (long(4).len() > 254)
-                && check_email(&long(5)).is_err()
+        let long = |bytes: usize| {
+            let label = "b".repeat(60);
+            format!(
+                "a@{label}.{label}.{label}.{}.example",
+                "b".repeat(bytes - 193)
+            )
+        };
+        assert_eq!(
+            (long(254).len(), check_email(&long(254)).is_ok()),
+            (254, true)
+        );
+        assert_eq!(
+            (long(255).len(), check_email(&long(255)).is_ok()),
+            (255, false)
         );
         assert!(check_email(&format!("a@{}.example", "b".repeat(64))).is_err());
+        assert!(check_email(&format!("a@{}.ไทย", "ก".repeat(22))).is_ok());
+        for invisible in [
+            '\u{AD}', '\u{200E}', '\u{202A}', '\u{2066}', '\u{180E}', '\u{FE0F}', '\u{FFFD}',
+            '\u{E000}', '\u{200D}',
+        ] {
+            for address in [
+                format!("{invisible}ann@x.example"),
+                format!("ann@x.example{invisible}"),
+                format!("ann{invisible}@x.example"),
+            ] {
+                assert!(check_email(&address).is_err(), "{address:?}");
+            }
+        }
     }
 
     #[test]

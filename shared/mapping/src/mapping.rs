@@ -2,6 +2,7 @@
 //! there is no other way to one, so a file is never read with a mapping that lacks an address.
 
 use crate::fields::{Field, FieldCatalogue};
+use crate::file::FEED_PROBLEM_COLUMN;
 use crate::problem::{Problem, ProblemCode, shortened};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -93,6 +94,11 @@ impl Mapping {
             *fed.entry(&line.field).or_default() += 1;
             if column_key(&line.column).is_empty() {
                 problems.push(invalid(line, "the column has no name"));
+            } else if column_key(&line.column) == FEED_PROBLEM_COLUMN {
+                problems.push(invalid(
+                    line,
+                    "the feed itself writes a column of this name",
+                ));
             } else if !draft.columns.is_empty() && !columns.contains(&column_key(&line.column)) {
                 problems.push(
                     at(ProblemCode::UnknownColumn, line)
@@ -402,6 +408,14 @@ pub(crate) mod tests {
             draft.columns = columns;
             assert_eq!(codes(&draft), ["invalid_value"]);
         }
+    }
+
+    #[test]
+    fn the_column_that_the_feed_writes_feeds_no_field() {
+        assert_eq!(
+            codes(&draft(&[&REQUIRED[..], &["job= Feed_Problem"]].concat())),
+            ["invalid_value"]
+        );
     }
 
     #[test]

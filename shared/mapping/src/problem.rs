@@ -117,7 +117,7 @@ problem_codes! {
         "Leave one column of that name in the export.";
     WrongFieldCount, "wrong_field_count", Row,
         "The row has another number of cells than the header.",
-        "Put cells that contain commas in quotation marks; check for cut-off lines.";
+        "Put cells that contain commas in quotation marks; fill in what is missing. Where blank cells are right, empty the cell feed_problem.";
     MissingValue, "missing_value", Row,
         "A required value is empty.",
         "Fill in the value in the HR system.";

@@ -93,7 +93,7 @@ impl<'r> UserRecord<'r> {
             ]);
         }
         if let Some(cells) = header.misfit(row) {
-            let message = misfit_message(row.number, cells, header.own_width());
+            let message = misfit_message(row.number, cells, header.own().count());
             return Err(vec![
                 Problem::new(ProblemCode::WrongFieldCount)
                     .row(row.number)

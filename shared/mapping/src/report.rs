@@ -16,6 +16,10 @@ pub const REPORT_COLUMNS: [&str; 7] = [
 /// How many problems the upload record shows; the report has all of them.
 pub const SHOWN_PROBLEMS: usize = 24;
 
+/// How much of a message the upload record shows: it is one item, which DynamoDB limits to 400 KB, and a row
+/// can be wrong in all of its cells.
+const SHOWN_MESSAGE_CHARS: usize = 500;
+
 /// Writes the report of one file, chunk by chunk.
 pub struct Reporter<'m> {
     reader: FileReader<'m>,
@@ -223,22 +227,30 @@ impl Pages<'_> {
     /// of the row is lost and every other cell stays under its name.
     fn reject(&mut self, header: &Header, row: &Row<'_>, problem: &Problem) {
         let width = header.columns().len();
-        let own = || (0..width).filter(|index| !header.is_feed_problem(*index));
         if !std::mem::replace(&mut self.any_rejected, true) {
-            let names = own().map(|index| header.columns()[index].as_str());
+            let names = header.own().map(|index| header.columns()[index].as_str());
             write_line(&mut self.rejected, names.chain([FEED_PROBLEM_COLUMN]));
         }
         let cell = |index| header.plain(row.get(index).unwrap_or(""));
         let said = format!("{}: {}", problem.code.as_str(), problem.message);
-        let line = own()
+        let line = header
+            .own()
             .map(cell)
             .chain([said.as_str()])
             .chain((width..row.width()).map(cell));
         write_line(&mut self.rejected, line);
     }
 
-    fn show(&mut self, problem: Problem) {
+    fn show(&mut self, mut problem: Problem) {
         if self.problems.len() < SHOWN_PROBLEMS {
+            if problem.message.chars().count() > SHOWN_MESSAGE_CHARS {
+                problem.message = problem
+                    .message
+                    .chars()
+                    .take(SHOWN_MESSAGE_CHARS)
+                    .chain(['…'])
+                    .collect();
+            }
             self.problems.push(problem);
         }
     }
@@ -463,10 +475,69 @@ mod tests {
                 );
                 file = rejected;
             }
-            let repaired = format!(
-                "{header},feed_problem\na@x.example,Ann,Lee,Cook,Perth,1,wrong_field_count: Row 2: 5 cells where the header has 6.\n"
-            );
-            assert!(report(&repaired, 4096).0.contains("created"));
+        }
+    }
+
+    #[test]
+    fn a_cut_off_row_is_repaired_by_filling_its_cells_or_by_emptying_what_was_said_of_it() {
+        let said = "wrong_field_count: Row 2: 5 cells where the header has 6.";
+        for (file, expected) in [
+            (
+                format!(
+                    "Email,First,Last,Job,Site,Status,feed_problem\na@x.example,Ann,Lee,Cook,Perth,1,{said}\n"
+                ),
+                "created",
+            ),
+            (
+                format!(
+                    "Email,First,Last,Job,Site,Status,feed_problem\na@x.example,Ann,Cook,Perth,1,,{said}\n"
+                ),
+                "wrong_field_count",
+            ),
+            (
+                "Email,First,Last,Job,Site,Status,feed_problem\na@x.example,Ann,Lee,Cook,Perth,,\n"
+                    .to_owned(),
+                "created",
+            ),
+            (
+                "Email,First,Last,Job,Site,Status,feed_problem\na@x.example,Ann,Lee,Cook,Perth,1\n"
+                    .to_owned(),
+                "created",
+            ),
+            // Wherever the column was moved to.
+            (
+                format!(
+                    "feed_problem,Email,First,Last,Job,Site,Status\n{said},a@x.example,Ann,Cook,Perth,1,\n"
+                ),
+                "wrong_field_count",
+            ),
+            (
+                format!(
+                    "feed_problem,Email,First,Last,Job,Site,Status\n{said},a@x.example,Ann,Lee,Cook,Perth,1\n"
+                ),
+                "created",
+            ),
+            (
+                format!(
+                    "Email,First,feed_problem,Last,Job,Site,Status\na@x.example,Ann,{said},Cook,Perth,1,\n"
+                ),
+                "wrong_field_count",
+            ),
+            (
+                "feed_problem,Email,First,Last,Job,Site,Status\nx,a@x.example,Ann,Cook,Perth,1\n"
+                    .to_owned(),
+                "5 cells where the header has 6",
+            ),
+        ] {
+            let mut file = file;
+            for time in 1..=3 {
+                let (lines, rejected, _) = report(&file, 4096);
+                assert!(lines.contains(expected), "time {time}: {file}{lines}");
+                if expected == "created" {
+                    break;
+                }
+                file = rejected;
+            }
         }
     }
 
@@ -477,6 +548,26 @@ mod tests {
             let (_, marked, _) = report(&format!("\u{FEFF}{FILE}"), chunk);
             assert_eq!(marked, format!("\u{FEFF}{plain}"));
         }
+    }
+
+    #[test]
+    fn the_record_shows_the_first_problems_and_not_all_of_their_words() {
+        let row = format!("x,,,{0},{0},{0}\n", "y".repeat(1_001));
+        let (lines, _, problems) = report(&format!("{}{}", FILE, row.repeat(40)), 4096);
+        assert_eq!(problems.len(), SHOWN_PROBLEMS);
+        let size: usize = problems
+            .iter()
+            .map(|problem| format!("{}{:?}", problem.message, problem.value).len())
+            .sum();
+        assert!(
+            size < SHOWN_PROBLEMS * 4 * (SHOWN_MESSAGE_CHARS + crate::problem::SHOWN_VALUE_CHARS),
+            "{size}"
+        );
+        assert_eq!(lines.matches("neither 1 nor 0").count(), 0);
+        assert_eq!(
+            lines.matches("longer than 1,000 characters").count(),
+            40 * 3
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use aws_sdk_s3::config::Credentials;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::path::Path;
+use std::time::Duration;
 
 /// The running stack, with keys that may do everything.
 #[derive(Clone)]
@@ -141,6 +142,18 @@ impl Stack {
             }
         }
         printed
+    }
+
+    /// The same, once they hold what is waited for: lines arrive a moment after the work is done.
+    pub async fn logs_with(&self, holds: impl Fn(&str) -> bool) -> String {
+        for _ in 0..100 {
+            let logs = self.logs().await;
+            if holds(&logs) {
+                return logs;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("the logs do not hold what was waited for");
     }
 
     /// A request to the API, by real HTTP through the gateway.

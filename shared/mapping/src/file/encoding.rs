@@ -99,8 +99,9 @@ impl Utf8Check {
 /// and is no reason to stop the whole feed.
 const DAMAGED_WORDS: usize = 3;
 
-/// Collects evidence that a file was converted to UTF-8 twice: `José` reads `JosÃ©`. It is told only
-/// where no row speaks against it.
+/// Collects evidence that a file was converted to UTF-8 twice: `José` reads `JosÃ©`. Names are evidence;
+/// titles and remarks may be old damage of the HR system's own. It is told only where no cell at all speaks
+/// against it.
 #[derive(Default)]
 pub(super) struct DoubleEncoding {
     first_row: Option<u64>,
@@ -109,18 +110,13 @@ pub(super) struct DoubleEncoding {
 }
 
 impl DoubleEncoding {
-    pub(super) fn see(&mut self, number: u64, row: &str) {
+    /// A row as a whole, and the names in it.
+    pub(super) fn see<'r>(&mut self, number: u64, row: &str, names: impl Iterator<Item = &'r str>) {
         if self.sound || row.is_ascii() {
             return;
         }
-        for word in row
-            .split(|c: char| c.is_ascii())
-            .filter(|word| !word.is_empty())
-        {
-            if !is_damaged(word) {
-                self.sound = true;
-                return;
-            }
+        self.sound = !words(row).all(is_damaged);
+        for word in names.flat_map(words) {
             self.first_row.get_or_insert(number);
             if self.words.len() < DAMAGED_WORDS {
                 self.words.insert(word.to_owned());
@@ -133,6 +129,12 @@ impl DoubleEncoding {
         self.first_row
             .filter(|_| !self.sound && self.words.len() >= DAMAGED_WORDS)
     }
+}
+
+/// The runs of characters beyond ASCII.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_ascii())
+        .filter(|word| !word.is_empty())
 }
 
 /// Whether characters beyond ASCII, taken as Windows-1252 bytes, are UTF-8 again, and that of letters
@@ -214,11 +216,7 @@ mod tests {
 
     #[test]
     fn text_converted_twice_is_told_from_text_that_only_looks_odd() {
-        let damaged = |text: &str| {
-            text.split(|c: char| c.is_ascii())
-                .filter(|word| !word.is_empty())
-                .all(is_damaged)
-        };
+        let damaged = |text: &str| words(text).all(is_damaged);
         for name in [
             "José",
             "Müller",
@@ -254,7 +252,7 @@ mod tests {
             let mut seen = DoubleEncoding::default();
             (2..)
                 .zip(rows)
-                .for_each(|(number, row)| seen.see(number, row));
+                .for_each(|(number, row)| seen.see(number, row, [*row].into_iter()));
             seen.told()
         };
         assert_eq!(

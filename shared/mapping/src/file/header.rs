@@ -119,33 +119,45 @@ impl Header {
             .map_or("", |name| name.trim())
     }
 
-    /// How many columns the customer's file has.
-    pub(crate) fn own_width(&self) -> usize {
-        self.columns.len() - usize::from(self.protected)
+    /// What the row has for first and last name.
+    pub(super) fn names<'r>(&self, row: &Row<'r>) -> impl Iterator<Item = &'r str> {
+        let names = self
+            .sources
+            .iter()
+            .filter(|source| matches!(source.field, Field::FirstName | Field::LastName));
+        names.filter_map(|source| row.get(source.index))
     }
 
-    /// How many cells the row has, if the header has another number. Columns without a name at the end may
-    /// be missing, and cells beyond the header may be blank.
+    /// The places of the customer's own columns.
+    pub(crate) fn own(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.columns.len()).filter(|index| !self.is_feed_problem(*index))
+    }
+
+    /// How many cells of the customer's the row has, if the header has another number. Columns without a
+    /// name at the end may be missing, and cells beyond the header may be blank.
     ///
     /// A row that was cut off comes back from us filled up with blank cells. Until somebody has put
-    /// something there it is as cut off as before: its cells may stand under other names than their own.
+    /// something there, or has emptied what we said of it, it is as cut off as before: its cells may stand
+    /// under other names than their own.
     pub(crate) fn misfit(&self, row: &Row<'_>) -> Option<usize> {
+        let width = self.columns.len();
         let blank = |index: usize| row.get(index).is_none_or(|cell| cell.trim().is_empty());
         let named = self
-            .columns
-            .iter()
-            .rposition(|name| !name.trim().is_empty())
-            .map_or(0, |last| last + 1);
-        if row.width() < named || !(self.columns.len()..row.width()).all(blank) {
-            return Some(row.width() - usize::from(self.protected && row.width() > named));
+            .own()
+            .enumerate()
+            .filter(|(_, index)| !self.columns[*index].trim().is_empty());
+        let named = named.last().map_or(0, |(nth, _)| nth + 1);
+        let cells = self.own().filter(|index| *index < row.width()).count()
+            + row.width().saturating_sub(width);
+        if cells < named || !(width..row.width()).all(blank) {
+            return Some(cells);
         }
-        let own = |index: &usize| !self.is_feed_problem(*index);
-        let said = (0..self.columns.len())
-            .find(|index| !own(index))
-            .and_then(|index| row.get(index))?;
-        let cells = cells_of_misfit(said)?;
-        let still_cut_off = cells + 1 < named && (cells..self.columns.len()).filter(own).all(blank);
-        still_cut_off.then_some(cells)
+        let ours = (0..width)
+            .find(|index| self.is_feed_problem(*index))
+            .and_then(|index| row.get(index));
+        let before = cells_of_misfit(ours?)?;
+        let still_cut_off = before < named && self.own().skip(before).all(blank);
+        still_cut_off.then_some(before)
     }
 }
 
@@ -200,7 +212,7 @@ pub(super) fn other_delimiter(line: Line<'_>, mapping: &Mapping) -> Option<&'sta
         .iter()
         .map(|(delimiter, name)| (split(*delimiter), *name));
     found
-        .filter(|((mapped, width), _)| *mapped > by_comma.0 || (by_comma == (0, 1) && *width > 1))
+        .filter(|((mapped, width), _)| *mapped > by_comma.0 || (by_comma == (0, 1) && *width > 2))
         .max_by_key(|(split, _)| *split)
         .map(|(_, name)| name)
 }

@@ -236,10 +236,10 @@ fn row(
     if row.is_blank() {
         return Ok(());
     }
-    double_encoding.see(row.number, row.text());
     match header {
         Some(header) => {
             *has_rows = true;
+            double_encoding.see(row.number, row.text(), header.names(&row));
             each(header, row);
         }
         None => *header = Some(Header::read(&row, line, mapping).map_err(Refused)?),
@@ -401,7 +401,7 @@ mod tests {
             ("E-mail\tFirst\tLast\na\tb\tc\n", "tabs"),
             ("E-mail|First|Last\n", "vertical bars"),
             ("E-mail;First;\"Last, all\"\n", "semicolons"),
-            ("Courriel;Nom\n", "semicolons"),
+            ("Courriel;Nom;Service\n", "semicolons"),
         ] {
             assert_eq!(
                 refused(header.as_bytes()),
@@ -428,6 +428,8 @@ mod tests {
             refused(b"E-mail,First,Last,first\na,b,c,d\n"),
             [("duplicate_header", Some(1), None)]
         );
+        let titled = b"Report: staff; all\n\nE-mail,First,Last\na,b,c\n";
+        assert_eq!(refused(titled).len(), 3, "a title line is no delimiter");
         let lists = b"E-mail,First,Groups (a;b;c;d;e)\na,b,c\n";
         assert_eq!(
             refused(lists),
@@ -456,6 +458,11 @@ mod tests {
     #[test]
     fn a_file_saved_as_utf_8_twice_is_told_where_it_can_be() {
         let damaged = "a@x.example,JosÃ©,MÃ¼ller\nb@x.example,FranÃ§ois,Lee\n";
+        let titles = "E-mail,First,Last,Job\na@x.example,A,B,CafÃ© lead\nb@x.example,C,D,Womenâ€™s buyer\nc@x.example,E,F,Sales â€“ EMEA\n";
+        assert!(
+            read(titles.as_bytes(), 7).is_ok(),
+            "old damage in titles is not the file's"
+        );
         assert_eq!(
             refused(format!("{HEADER}{damaged}").as_bytes()),
             [("double_encoded", Some(2), None)]

@@ -72,14 +72,14 @@ fn listed(roles: &str) -> Vec<String> {
     if let Ok(list) = serde_json::from_str(roles) {
         return list;
     }
-    let inside = roles
+    match roles
         .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    inside
-        .unwrap_or(roles)
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect()
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
+        Some(list) => list.split_whitespace().map(str::to_owned).collect(),
+        // One role, whatever it is called.
+        None => vec![roles.trim().to_owned()],
+    }
 }
 
 /// The caller may act as an administrator for the path's `portal_id`: its own administrator, or an operator.
@@ -184,6 +184,7 @@ mod tests {
             (&[("cognito:groups", "[\"operator\"x]")], (false, false)),
             (&[("roles", "[\"portal operator\"]")], (false, false)),
             (&[("roles", "operator")], (true, true)),
+            (&[("roles", "Machine operator")], (false, false)),
             (
                 &[("cognito:groups", "[]"), ("roles", "[operator]")],
                 (false, false),

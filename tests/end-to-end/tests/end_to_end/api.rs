@@ -556,6 +556,8 @@ async fn the_history_comes_in_pages_newest_first() {
         format!("/uploads/{id}"),
         format!("/uploads/{id}/report"),
         "/uploads/x".to_owned(),
+        "/uploads/%25FF".to_owned(),
+        "/uploads/%25FF/report".to_owned(),
     ] {
         assert_eq!(
             other.call("GET", &path, None).await.refused(404).0,

@@ -27,7 +27,7 @@ async fn a_hundred_thousand_people_arrive_and_memory_stays_small() {
     );
 
     let mine = format!("\"portal_id\":\"{}\"", portal.id);
-    let logs = portal.stack.logs().await;
+    let logs = portal.stack.logs_with(|logs| logs.contains(&mine)).await;
     let line = logs.lines().find(|line| line.contains(&mine)).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
     let peak = line["peak_memory_bytes"].as_u64().unwrap();
