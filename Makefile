@@ -1,8 +1,5 @@
 # `make demo` and `make test` are all that a newcomer needs; the rest is what they are made of.
 
-# cargo-lambda always names its target. Naming the same one everywhere, and always the whole workspace,
-# compiles every crate once.
-export CARGO_BUILD_TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 # The tools keep what they remember inside the project.
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/target/local/sam
@@ -52,4 +49,4 @@ audit: target/tools/bin/cargo-deny
 	target/tools/bin/cargo-deny --locked check licenses bans sources
 
 target/tools/bin/cargo-deny:
-	env -u CARGO_BUILD_TARGET cargo install --locked --root target/tools cargo-deny
+	cargo install --locked --root target/tools cargo-deny

@@ -1,5 +1,5 @@
-//! The second pass writes what the plan marks, and nothing else: each person at most once, in conditional
-//! batches. Applying a plan again is safe; what is ours already is recognised by `last_write`.
+//! The file is read again, and what the plan marks is written, and nothing else: each person at most once,
+//! in conditional batches. Applying a plan again is safe; what is ours already is recognised by `last_write`.
 
 use crate::arrival::UploadedFile;
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ const BATCHES_IN_FLIGHT: usize = 8;
 /// next file.
 const TRIES: u32 = 5;
 
-/// A kept plan is applied by its first run; another run would be one of another decision.
+/// Part of `last_write`. A kept plan is applied by one run, however often it is taken up again.
 const RUN: u32 = 1;
 
 /// Applies the plan. Rows that did not come out as planned are returned.

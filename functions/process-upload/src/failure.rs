@@ -33,7 +33,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What alarms and operators group by.
+    /// The `errorType` of the function's answer.
     fn kind(&self) -> &'static str {
         match self {
             Failure::MalformedEvent(_) => "MalformedEvent",

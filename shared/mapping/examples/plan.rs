@@ -4,8 +4,13 @@
 //! cargo run -p mapping --example plan -- mapping.json users.csv [roster.json]
 //! ```
 //!
-//! `mapping.json` is a mapping as the API takes it. `roster.json` is the portal's people as they are now, a
-//! list of `{"email", "first_name", "last_name", "status", "custom"}`; without it the portal is empty.
+//! `mapping.json` is a mapping as the API takes it. `roster.json` is the portal's people as they are now;
+//! without it the portal is empty:
+//!
+//! ```json
+//! [{"email": "ann@x.example", "first_name": "Ann", "last_name": "Lee", "status": "active", "custom": {"job_title": "Cook"}}]
+//! ```
+//!
 //! Nothing is written anywhere; this is a rehearsal on your own machine.
 #![allow(clippy::print_stdout, reason = "a command for a terminal")]
 
@@ -21,6 +26,7 @@ use mapping::roster::{Roster, RosterEntry};
 use mapping::scan::Scanner;
 use mapping::user::{User, decide};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::process::ExitCode;
@@ -44,22 +50,27 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         [mapping, file, roster] => (mapping, file, Some(roster)),
         _ => return Err("usage: plan mapping.json users.csv [roster.json]".into()),
     };
-    let draft: MappingDraft = serde_json::from_slice(&std::fs::read(mapping)?)?;
+    let draft: MappingDraft = read_json(mapping)?;
     // There is no portal here to say which custom fields it has: it has those that the mapping names.
     let mapping = match Mapping::check(&draft, &draft.own_catalogue()) {
         Ok(mapping) => mapping,
         Err(problems) => return Ok(refuse("The mapping is refused", &problems)),
     };
     let people: Vec<RosterUser> = match roster {
-        Some(roster) => serde_json::from_slice(&std::fs::read(roster)?)?,
+        Some(roster) => read_json(roster)?,
         None => Vec::new(),
     };
-    let file = std::fs::read(file)?;
+    let file = std::fs::read(file).map_err(|error| format!("{file}: {error}"))?;
     match plan(&mapping, &file, people) {
         Ok(plan) => show(&mapping, &file, &plan),
         Err(problems) => return Ok(refuse("The file is refused", &problems)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn read_json<T: DeserializeOwned>(path: &str) -> Result<T, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("{path}: {error}"))
 }
 
 /// The same steps as in `process-upload`, with the file and the people in memory.

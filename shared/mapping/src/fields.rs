@@ -64,6 +64,13 @@ pub enum Status {
 }
 
 impl Status {
+    /// From what is stored; `None` if it is none of ours.
+    pub fn stored(text: &str) -> Option<Self> {
+        [Status::Active, Status::Inactive]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+
     /// As it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -208,10 +215,11 @@ mod tests {
             "role".parse::<CustomFieldName>(),
             Err(NotAFieldName::Reserved)
         );
-        assert!(
-            Field::STANDARD
-                .iter()
-                .all(|field| CustomFieldName::RESERVED.contains(&field.as_str()))
-        );
+        for field in Field::STANDARD {
+            assert!(
+                CustomFieldName::RESERVED.contains(&field.as_str()),
+                "{field} is not in RESERVED"
+            );
+        }
     }
 }

@@ -74,7 +74,7 @@ impl From<Updated> for Outcome {
         match updated {
             Updated::Enabled => Outcome::Enabled,
             Updated::Disabled => Outcome::Disabled,
-            Updated::Updated => Outcome::Updated,
+            Updated::StatusKept => Outcome::Updated,
         }
     }
 }
@@ -355,23 +355,6 @@ fn open(row: &ScannedRow, roster: &Roster) -> Option<Open> {
         None => Some(Open::New),
         Some(user) if user.feed_managed && user.fingerprint == Some(row.fingerprint) => None,
         Some(user) => Some(Open::Differs(user.user_id)),
-    }
-}
-
-impl Roster {
-    /// The id of a person to be created with this address: the first that nobody holds under another
-    /// identity. Somebody created as this address may have moved to another since; the next person to
-    /// have it is somebody else (`docs/rules.md`, "User ids").
-    pub fn next_user_id(&self, portal: PortalId, email: &EmailKey) -> UserId {
-        let identity = crate::identity::IdentityHash::of_email(email.as_str());
-        let mut n = 0;
-        loop {
-            let user_id = UserId::by_email(portal, email, n);
-            match self.holder(user_id) {
-                Some(holder) if holder.identity != identity => n += 1,
-                _ => return user_id,
-            }
-        }
     }
 }
 

@@ -46,15 +46,21 @@ pub struct Person {
 impl From<UserRecord<'_>> for Person {
     fn from(record: UserRecord<'_>) -> Self {
         let fingerprint = record.fingerprint();
-        let custom = record
-            .custom
+        let UserRecord {
+            email,
+            first_name,
+            last_name,
+            status,
+            custom,
+        } = record;
+        let custom = custom
             .into_iter()
             .map(|(name, value)| (name.clone(), value.map(str::to_owned)));
         Person {
-            email: record.email.to_owned(),
-            first_name: record.first_name.to_owned(),
-            last_name: record.last_name.to_owned(),
-            status: record.status,
+            email: email.to_owned(),
+            first_name: first_name.to_owned(),
+            last_name: last_name.to_owned(),
+            status,
             custom: custom.collect(),
             fingerprint,
         }
@@ -137,7 +143,10 @@ impl<'r> UserRecord<'r> {
             }
             match &source.field {
                 Field::Email | Field::FirstName | Field::LastName if has_line_break(value) => {
-                    problems.push(wrong(ProblemCode::ForbiddenCharacter, "a line break"));
+                    problems.push(wrong(
+                        ProblemCode::ForbiddenCharacter,
+                        "a line break or a NUL",
+                    ));
                 }
                 Field::Email => match check_email(value) {
                     Ok(()) => record.email = value,
@@ -180,6 +189,14 @@ impl<'r> UserRecord<'r> {
     /// The fingerprint, and a hash of everything but the address, by which two rows say the same about a
     /// person whose address they spell differently.
     pub(crate) fn fingerprints(&self) -> (Fingerprint, u64) {
+        // In full, so that a new field does not compile until it is part of this.
+        let UserRecord {
+            email,
+            first_name,
+            last_name,
+            status,
+            custom,
+        } = self;
         let mut text = Vec::with_capacity(256);
         let mut part = |tag: &str, value: &str| {
             // Lengths first, so that no two lists of parts run together.
@@ -188,14 +205,14 @@ impl<'r> UserRecord<'r> {
                 text.extend_from_slice(bytes);
             }
         };
-        part("email", self.email);
-        let address = 8 + "email".len() + self.email.len();
-        part("first_name", self.first_name);
-        part("last_name", self.last_name);
-        if let Some(status) = self.status {
+        part("email", email);
+        let address = 8 + "email".len() + email.len();
+        part("first_name", first_name);
+        part("last_name", last_name);
+        if let Some(status) = status {
             part("status", status.as_str());
         }
-        for (name, value) in &self.custom {
+        for (name, value) in custom {
             match value {
                 Some(value) => part(name.as_str(), value),
                 // No field has this name, so clearing is not mistaken for a value.
@@ -400,12 +417,12 @@ pub(crate) mod tests {
         for (line, outcome, fields) in [
             (
                 "A@x.example,Ann,Lee,1,J,S",
-                Updated::Updated,
+                Updated::StatusKept,
                 &["email"][..],
             ),
             (
                 "a@x.example,Anna,Lee,1,K,S",
-                Updated::Updated,
+                Updated::StatusKept,
                 &["first_name", "job"],
             ),
             ("a@x.example,Ann,Lee,0,J,S", Updated::Disabled, &["status"]),
@@ -414,7 +431,7 @@ pub(crate) mod tests {
                 Updated::Disabled,
                 &["last_name", "status"],
             ),
-            ("a@x.example,Ann,Lee,1,J,", Updated::Updated, &["site"]),
+            ("a@x.example,Ann,Lee,1,J,", Updated::StatusKept, &["site"]),
         ] {
             let (Decision::Update(after, change), before) = change(base, line) else {
                 panic!("{line} changes nothing")

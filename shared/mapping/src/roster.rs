@@ -1,7 +1,7 @@
 //! The portal's people in brief: enough to tell who is new, who is unchanged, and whom to look at more
 //! closely. Whole users are not kept here; a million of them would not fit.
 
-use crate::identity::{IdentityHash, UserId};
+use crate::identity::{EmailKey, IdentityHash, PortalId, UserId};
 use crate::record::Fingerprint;
 
 /// One user in brief.
@@ -58,5 +58,20 @@ impl Roster {
             .get(at)
             .map(entry)
             .filter(|found| found.user_id == user_id)
+    }
+
+    /// The id of a person to be created with this address: the first that nobody holds under another
+    /// identity. Somebody created as this address may have moved to another since; the next person to
+    /// have it is somebody else (`docs/rules.md`, "User ids").
+    pub fn next_user_id(&self, portal: PortalId, email: &EmailKey) -> UserId {
+        let identity = IdentityHash::of_email(email.as_str());
+        let mut n = 0;
+        loop {
+            let user_id = UserId::by_email(portal, email, n);
+            match self.holder(user_id) {
+                Some(holder) if holder.identity != identity => n += 1,
+                _ => return user_id,
+            }
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! The first pass over a file: every row is read and checked, and a key and a fingerprint of it are
-//! kept. The rows themselves are not: memory holds 48 bytes a row, never the file.
+//! The first pass over a file: every row is read and checked, and a key, a fingerprint and what it
+//! says of the person are kept, as hashes. The rows themselves are not: memory holds 48 bytes a row, never the file.
 
 use crate::file::{FileReader, Row};
 use crate::identity::IdentityHash;

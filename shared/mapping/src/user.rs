@@ -29,18 +29,25 @@ pub struct User {
 impl User {
     /// The user that a row creates.
     pub fn create(person: &Person) -> Self {
-        let values = person
-            .custom
+        let Person {
+            email,
+            first_name,
+            last_name,
+            status,
+            custom,
+            fingerprint,
+        } = person;
+        let values = custom
             .iter()
             .filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
         User {
-            email: person.email.clone(),
-            first_name: person.first_name.clone(),
-            last_name: person.last_name.clone(),
-            status: person.status.unwrap_or(Status::Active),
+            email: email.clone(),
+            first_name: first_name.clone(),
+            last_name: last_name.clone(),
+            status: status.unwrap_or(Status::Active),
             custom: values.collect(),
             feed_managed: true,
-            fingerprint: Some(person.fingerprint),
+            fingerprint: Some(*fingerprint),
         }
     }
 }
@@ -72,8 +79,8 @@ pub enum Updated {
     Enabled,
     /// Active before, inactive now.
     Disabled,
-    /// Status as before.
-    Updated,
+    /// Other values, status as before.
+    StatusKept,
 }
 
 /// Which of a mapping's fields an update changed: one bit for each, in the mapping's order.
@@ -133,7 +140,7 @@ pub fn decide(mapping: &Mapping, person: &Person, user: &User) -> Decision {
     let outcome = match (user.status, after.status) {
         (Status::Inactive, Status::Active) => Updated::Enabled,
         (Status::Active, Status::Inactive) => Updated::Disabled,
-        _ => Updated::Updated,
+        _ => Updated::StatusKept,
     };
     Decision::Update(Box::new(after), Change { outcome, fields })
 }

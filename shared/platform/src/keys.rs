@@ -1,4 +1,4 @@
-//! The only place where `pk` and `sk` are spelled, for both tables (`docs/architecture.md`, "Data").
+//! The only place where keys are made, for both tables (`docs/architecture.md`, "Data").
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use mapping::identity::{PortalId, UserId};

@@ -40,9 +40,6 @@ const RETRY_LONGEST: Duration = Duration::from_secs(5);
 pub struct Users {
     client: Client,
     table: String,
-    insert: String,
-    update: String,
-    refresh: String,
 }
 
 /// A user with what the table keeps about the item itself.
@@ -109,24 +106,9 @@ pub struct WriteContext {
 impl Users {
     /// The table of this name.
     pub fn new(config: &SdkConfig, table: String) -> Self {
-        let columns: Vec<String> = CREATED_ATTRIBUTES
-            .iter()
-            .chain(&UPDATED_ATTRIBUTES)
-            .map(|name| format!("'{name}': ?"))
-            .collect();
-        let insert = format!("INSERT INTO \"{table}\" VALUE {{{}}}", columns.join(", "));
-        let sets = UPDATED_ATTRIBUTES
-            .map(|name| format!("SET \"{name}\" = ?"))
-            .join(" ");
-        let condition = format!("WHERE \"{PK}\" = ? AND \"{SK}\" = ? AND \"version\" = ?");
-        let update = format!("UPDATE \"{table}\" {sets} {condition}");
-        let refresh = format!("UPDATE \"{table}\" SET \"fingerprint\" = ? {condition}");
         Users {
             client: Client::new(config),
             table,
-            insert,
-            update,
-            refresh,
         }
     }
 
@@ -305,29 +287,69 @@ impl Users {
     ) -> Result<BatchStatementRequest, aws_sdk_dynamodb::error::BuildError> {
         let key = Key::user(context.portal, write.user_id);
         let (statement, parameters) = match &write.kind {
-            WriteKind::Create(user) => (
-                &self.insert,
-                create_parameters(context, &key, write.user_id, user),
-            ),
+            // An INSERT fails on an existing key: that is its condition.
+            WriteKind::Create(user) => {
+                let (names, values): (Vec<_>, Vec<_>) = created(context, &key, write.user_id)
+                    .into_iter()
+                    .chain(changed(context, user, 1))
+                    .unzip();
+                let columns: Vec<String> =
+                    names.iter().map(|name| format!("'{name}': ?")).collect();
+                (
+                    format!(
+                        "INSERT INTO \"{}\" VALUE {{{}}}",
+                        self.table,
+                        columns.join(", ")
+                    ),
+                    values,
+                )
+            }
             WriteKind::Update { after, version } => {
-                let mut parameters = update_parameters(context, after, version + 1);
-                parameters.extend(condition_parameters(&key, *version));
-                (&self.update, parameters)
+                self.update(&key, *version, changed(context, after, version + 1))
             }
             WriteKind::Refresh {
                 fingerprint,
                 version,
-            } => {
-                let mut parameters = vec![fingerprint_value(*fingerprint)];
-                parameters.extend(condition_parameters(&key, *version));
-                (&self.refresh, parameters)
-            }
+            } => self.update(
+                &key,
+                *version,
+                [("fingerprint", fingerprint_value(*fingerprint))],
+            ),
         };
         BatchStatementRequest::builder()
             .statement(statement)
             .set_parameters(Some(parameters))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
+    }
+
+    /// An update of these attributes, if the version is still this one.
+    fn update<const N: usize>(
+        &self,
+        key: &Key,
+        version: u64,
+        attributes: [(&'static str, AttributeValue); N],
+    ) -> (String, Vec<AttributeValue>) {
+        let sets = attributes
+            .iter()
+            .map(|(name, _)| format!("SET \"{name}\" = ?"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let condition = format!("WHERE \"{PK}\" = ? AND \"{SK}\" = ? AND \"version\" = ?");
+        let of_condition = [
+            text(&key.pk),
+            text(&key.sk),
+            AttributeValue::N(version.to_string()),
+        ];
+        let values = attributes
+            .into_iter()
+            .map(|(_, value)| value)
+            .chain(of_condition)
+            .collect();
+        (
+            format!("UPDATE \"{}\" {sets} {condition}", self.table),
+            values,
+        )
     }
 }
 
@@ -353,33 +375,6 @@ impl Pause {
     }
 }
 
-/// The attributes that are written once; those of an update follow. In the order of [`create_parameters`].
-const CREATED_ATTRIBUTES: [&str; 7] = [
-    PK,
-    SK,
-    "portal_id",
-    "user_id",
-    "roles",
-    "source",
-    "created_at",
-];
-
-/// The attributes that an update sets, in the order of [`update_parameters`].
-const UPDATED_ATTRIBUTES: [&str; 12] = [
-    "email",
-    "email_key",
-    "first_name",
-    "last_name",
-    "status",
-    "custom",
-    "feed_managed",
-    "fingerprint",
-    "updated_at",
-    "last_upload_id",
-    "version",
-    "last_write",
-];
-
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
@@ -388,53 +383,59 @@ fn fingerprint_value(fingerprint: Fingerprint) -> AttributeValue {
     AttributeValue::B(Blob::new(fingerprint.to_bytes()))
 }
 
-fn create_parameters(
+/// What a create writes once; what every change writes follows.
+fn created(
     context: &WriteContext,
     key: &Key,
     user_id: UserId,
-    user: &User,
-) -> Vec<AttributeValue> {
-    let mut parameters = vec![
-        text(&key.pk),
-        text(&key.sk),
-        text(context.portal.to_string()),
-        text(user_id.to_string()),
-        // Given by default, so it is not one of the `feed_roles`.
-        AttributeValue::Ss(vec!["Learner".to_owned()]),
-        text("feed"),
-        text(stamp(context.now)),
-    ];
-    parameters.extend(update_parameters(context, user, 1));
-    parameters
-}
-
-fn update_parameters(context: &WriteContext, user: &User, version: u64) -> Vec<AttributeValue> {
-    let custom = user
-        .custom
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)));
-    vec![
-        text(&user.email),
-        text(EmailKey::of(&user.email).as_str()),
-        text(&user.first_name),
-        text(&user.last_name),
-        text(user.status.as_str()),
-        AttributeValue::M(custom.collect()),
-        AttributeValue::Bool(user.feed_managed),
-        user.fingerprint
-            .map_or(AttributeValue::Null(true), fingerprint_value),
-        text(stamp(context.now)),
-        text(&context.upload_id),
-        AttributeValue::N(version.to_string()),
-        text(&context.last_write),
+) -> [(&'static str, AttributeValue); 7] {
+    [
+        (PK, text(&key.pk)),
+        (SK, text(&key.sk)),
+        ("portal_id", text(context.portal.to_string())),
+        ("user_id", text(user_id.to_string())),
+        // Given by default, not by the feed.
+        ("roles", AttributeValue::Ss(vec!["Learner".to_owned()])),
+        ("source", text("feed")),
+        ("created_at", text(stamp(context.now))),
     ]
 }
 
-fn condition_parameters(key: &Key, version: u64) -> [AttributeValue; 3] {
+/// What every change writes.
+fn changed(
+    context: &WriteContext,
+    user: &User,
+    version: u64,
+) -> [(&'static str, AttributeValue); 12] {
+    // In full, so that a new field does not compile until it is stored.
+    let User {
+        email,
+        first_name,
+        last_name,
+        status,
+        custom,
+        feed_managed,
+        fingerprint,
+    } = user;
+    let custom = custom
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)));
     [
-        text(&key.pk),
-        text(&key.sk),
-        AttributeValue::N(version.to_string()),
+        ("email", text(email)),
+        ("email_key", text(EmailKey::of(email).as_str())),
+        ("first_name", text(first_name)),
+        ("last_name", text(last_name)),
+        ("status", text(status.as_str())),
+        ("custom", AttributeValue::M(custom.collect())),
+        ("feed_managed", AttributeValue::Bool(*feed_managed)),
+        (
+            "fingerprint",
+            fingerprint.map_or(AttributeValue::Null(true), fingerprint_value),
+        ),
+        ("updated_at", text(stamp(context.now))),
+        ("last_upload_id", text(&context.upload_id)),
+        ("version", AttributeValue::N(version.to_string())),
+        ("last_write", text(&context.last_write)),
     ]
 }
 
@@ -473,11 +474,7 @@ fn stored_user(item: &Item) -> Option<StoredUser> {
             custom.insert(name.parse().ok()?, value.as_s().ok()?.clone());
         }
     }
-    let status = match string(item, "status")?.as_str() {
-        "active" => Status::Active,
-        "inactive" => Status::Inactive,
-        _ => return None,
-    };
+    let status = Status::stored(string(item, "status")?)?;
     Some(StoredUser {
         user_id: string(item, SK)?.parse().ok()?,
         user: User {

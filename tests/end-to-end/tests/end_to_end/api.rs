@@ -1,5 +1,6 @@
 //! Who may do what, and what is refused, by real HTTP through the gateway.
 
+use crate::people::sample_json;
 use end_to_end::{Portal, Stack};
 use serde_json::{Value, json};
 
@@ -108,7 +109,8 @@ async fn an_administrator_may_act_for_the_own_portal_alone() {
 #[tokio::test]
 async fn an_administrator_runs_the_own_portals_feed_but_does_not_set_it_up() {
     let own = Portal::administered();
-    own.call("PUT", "", Some(settings())).await;
+    own.call("PUT", "", Some(sample_json("people.portal.json")))
+        .await;
     let token = own.stack.token("administrator");
     let call = async |method: &str, path: &str, body: Option<Value>| {
         own.stack
@@ -121,7 +123,10 @@ async fn an_administrator_runs_the_own_portals_feed_but_does_not_set_it_up() {
             .await
     };
     assert_eq!(
-        call("PUT", "", Some(settings())).await.refused(403).0,
+        call("PUT", "", Some(sample_json("people.portal.json")))
+            .await
+            .refused(403)
+            .0,
         "forbidden"
     );
     let authorised = call("PUT", "/feed/authorisation", None).await;
@@ -130,7 +135,12 @@ async fn an_administrator_runs_the_own_portals_feed_but_does_not_set_it_up() {
         authorised.body["authorised_by"],
         "administrator@customer.example"
     );
-    let mapped = call("PUT", "/feed/mapping", Some(Portal::mapping())).await;
+    let mapped = call(
+        "PUT",
+        "/feed/mapping",
+        Some(sample_json("people.mapping.json")),
+    )
+    .await;
     assert!([200, 201].contains(&mapped.status.as_u16()));
     assert_eq!(
         call("GET", "/feed/mapping", None).await.expect(200),
@@ -140,7 +150,7 @@ async fn an_administrator_runs_the_own_portals_feed_but_does_not_set_it_up() {
     let upload = own
         .upload(
             "own.csv",
-            "Email,First,Last,Status,Job,Site\nnot an address,A,B,,,\n",
+            "Work E-mail,Given Name,Surname,Employment Status,Employee No,Job Title,Hire Date\nnot an address,A,B,,,,\n",
         )
         .await;
     assert_eq!(

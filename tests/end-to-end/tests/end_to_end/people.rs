@@ -10,7 +10,7 @@ fn sample(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-fn sample_json(name: &str) -> Value {
+pub(crate) fn sample_json(name: &str) -> Value {
     serde_json::from_str(&sample(name)).unwrap()
 }
 
