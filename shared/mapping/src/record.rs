@@ -99,7 +99,7 @@ impl<'r> UserRecord<'r> {
             ]);
         }
         if let Some(cells) = header.misfit(row) {
-            let message = misfit_message(row.number, cells, header.own().count());
+            let message = misfit_message(row.number, cells, header.own().len());
             return Err(vec![
                 Problem::new(ProblemCode::WrongFieldCount)
                     .row(row.number)

@@ -226,18 +226,15 @@ impl Pages<'_> {
     /// The row as it came, with what is wrong beside it. Cells beyond the header come last, so that nothing
     /// of the row is lost and every other cell stays under its name.
     fn reject(&mut self, header: &Header, row: &Row<'_>, problem: &Problem) {
-        let width = header.columns().len();
+        let own = header.own().iter().copied();
         if !std::mem::replace(&mut self.any_rejected, true) {
-            let names = header.own().map(|index| header.columns()[index].as_str());
+            let names = own.clone().map(|index| header.columns()[index].as_str());
             write_line(&mut self.rejected, names.chain([FEED_PROBLEM_COLUMN]));
         }
         let cell = |index| header.plain(row.get(index).unwrap_or(""));
         let said = format!("{}: {}", problem.code.as_str(), problem.message);
-        let line = header
-            .own()
-            .map(cell)
-            .chain([said.as_str()])
-            .chain((width..row.width()).map(cell));
+        let beyond = header.columns().len()..row.width();
+        let line = own.map(cell).chain([said.as_str()]).chain(beyond.map(cell));
         write_line(&mut self.rejected, line);
     }
 

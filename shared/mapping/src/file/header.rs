@@ -25,6 +25,11 @@ pub(crate) struct Source {
 pub struct Header {
     columns: Vec<String>,
     sources: Vec<Source>,
+    /// The places of the customer's own columns.
+    own: Vec<usize>,
+    /// How many of those come before the nameless ones at the end.
+    named: usize,
+    /// The file is one that we made: cells carry our apostrophe.
     protected: bool,
 }
 
@@ -77,9 +82,18 @@ impl Header {
             }
         }
         if problems.is_empty() {
+            let own: Vec<usize> = (0..columns.len())
+                .filter(|index| keys[*index] != FEED_PROBLEM_COLUMN)
+                .collect();
+            let named = own
+                .iter()
+                .rposition(|index| !keys[*index].is_empty())
+                .map_or(0, |last| last + 1);
             return Ok(Header {
                 columns,
                 sources,
+                own,
+                named,
                 protected,
             });
         }
@@ -97,15 +111,6 @@ impl Header {
     /// The cell as the customer's system wrote it, without the apostrophe of ours.
     pub(crate) fn plain<'c>(&self, cell: &'c str) -> &'c str {
         plain(self.protected, cell)
-    }
-
-    /// Whether the column in this place is ours and not the customer's.
-    pub(crate) fn is_feed_problem(&self, index: usize) -> bool {
-        self.protected
-            && self
-                .columns
-                .get(index)
-                .is_some_and(|name| column_key(name) == FEED_PROBLEM_COLUMN)
     }
 
     pub(crate) fn sources(&self) -> &[Source] {
@@ -129,8 +134,8 @@ impl Header {
     }
 
     /// The places of the customer's own columns.
-    pub(crate) fn own(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.columns.len()).filter(|index| !self.is_feed_problem(*index))
+    pub(crate) fn own(&self) -> &[usize] {
+        &self.own
     }
 
     /// How many cells of the customer's the row has, if the header has another number. Columns without a
@@ -141,22 +146,26 @@ impl Header {
     /// under other names than their own.
     pub(crate) fn misfit(&self, row: &Row<'_>) -> Option<usize> {
         let width = self.columns.len();
+        if row.width() == width && !self.protected {
+            return None;
+        }
         let blank = |index: usize| row.get(index).is_none_or(|cell| cell.trim().is_empty());
-        let named = self
-            .own()
-            .enumerate()
-            .filter(|(_, index)| !self.columns[*index].trim().is_empty());
-        let named = named.last().map_or(0, |(nth, _)| nth + 1);
-        let cells = self.own().filter(|index| *index < row.width()).count()
-            + row.width().saturating_sub(width);
-        if cells < named || !(width..row.width()).all(blank) {
+        let beyond = row.width().saturating_sub(width);
+        let cells = self
+            .own
+            .iter()
+            .filter(|index| **index < row.width())
+            .count()
+            + beyond;
+        if cells < self.named || !(width..row.width()).all(blank) {
             return Some(cells);
         }
         let ours = (0..width)
-            .find(|index| self.is_feed_problem(*index))
+            .find(|index| !self.own.contains(index))
             .and_then(|index| row.get(index));
         let before = cells_of_misfit(ours?)?;
-        let still_cut_off = before < named && self.own().skip(before).all(blank);
+        let still_cut_off =
+            before < self.named && self.own[before..].iter().all(|index| blank(*index));
         still_cut_off.then_some(before)
     }
 }
