@@ -490,12 +490,32 @@ mod tests {
         );
     }
 
+    /// A fingerprint that is left over from a time when the feed managed the user says nothing.
+    #[test]
+    fn somebody_whom_the_feed_does_not_manage_is_looked_at() {
+        let known = scan(&["a@x.example,Ann,Lee,1,J,S"]);
+        let mut user = entry(
+            "a@x.example",
+            "a@x.example",
+            Some(known.rows[0].fingerprint),
+        );
+        for (feed_managed, question) in
+            [(true, None), (false, Some(Question::Differs(user.user_id)))]
+        {
+            user.feed_managed = feed_managed;
+            assert_eq!(
+                draft(&[("a@x.example", "Ann")], &Roster::new(vec![user])).question(2),
+                question
+            );
+        }
+    }
+
     #[test]
     fn the_first_row_of_a_person_counts() {
         let rows = [
             ("a@x.example", "Ann"),
             ("A@X.example ", "Anna"),
-            ("a@x.example", "Ann"),
+            ("A@x.example", "Ann"),
             ("b@x.example", "Bo"),
         ];
         let mut draft = draft(&rows, &Roster::default());

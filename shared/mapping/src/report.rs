@@ -640,6 +640,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_cell_that_a_spreadsheet_would_run_is_shown_instead() {
+        for cell in ["=1+1", "+61 8", "-5", "@SUM(A1)", "\t=1", "\r=1", "'=1"] {
+            assert_eq!(protect(cell), format!("'{cell}"));
+        }
+        for cell in ["", "1", "a=b", " =1", "'", "'a", "O'Neil"] {
+            assert_eq!(protect(cell), cell);
+        }
+    }
+
     proptest! {
         #[test]
         fn protecting_is_taken_back_exactly(cell in "['=+@\t\ra -]{0,6}") {
