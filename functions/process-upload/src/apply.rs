@@ -57,12 +57,8 @@ pub(crate) async fn apply(
     let mut reader = FileReader::new(mapping);
     let mut waiting = Vec::new();
     let mut in_flight = JoinSet::new();
-    let mut read = 0;
     loop {
-        let chunk = bytes
-            .try_next()
-            .await
-            .map_err(CallFailed::to("read the file"))?;
+        let chunk = bytes.next().await?;
         let each = |header: &Header, row: Row<'_>| waiting.extend(Task::of(plan, header, &row));
         reader
             .read(chunk.as_deref(), each)
@@ -75,9 +71,10 @@ pub(crate) async fn apply(
             let batch: Vec<Task> = waiting.drain(..waiting.len().min(WRITE_BATCH)).collect();
             in_flight.spawn(Arc::clone(&writer).write(batch));
         }
-        let Some(chunk) = chunk else { break };
-        read += chunk.len() as u64;
-        progress.at(UploadStatus::Applying, read).await?;
+        if chunk.is_none() {
+            break;
+        }
+        progress.at(UploadStatus::Applying, bytes.read()).await?;
     }
     while !in_flight.is_empty() {
         join_one(&mut in_flight, &mut exceptions).await?;

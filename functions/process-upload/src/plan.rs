@@ -65,12 +65,8 @@ async fn answer(
     let mut reader = FileReader::new(mapping);
     let mut differing = Vec::new();
     let mut in_flight: JoinSet<Compared> = JoinSet::new();
-    let mut read = 0;
     loop {
-        let chunk = bytes
-            .try_next()
-            .await
-            .map_err(CallFailed::to("read the file"))?;
+        let chunk = bytes.next().await?;
         let each = |header: &_, row: mapping::file::Row<'_>| {
             let number = u32::try_from(row.number).unwrap_or(u32::MAX);
             let Some(question) = draft.question(number) else {
@@ -108,9 +104,10 @@ async fn answer(
                 Ok((batch, users.get(portal, &ids).await?))
             });
         }
-        let Some(chunk) = chunk else { break };
-        read += chunk.len() as u64;
-        progress.at(UploadStatus::Planning, read).await?;
+        if chunk.is_none() {
+            break;
+        }
+        progress.at(UploadStatus::Planning, bytes.read()).await?;
     }
     while !in_flight.is_empty() {
         settle_one(&mut in_flight, file, mapping, roster, draft).await?;

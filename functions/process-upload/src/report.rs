@@ -9,7 +9,6 @@ use mapping::mapping::Mapping;
 use mapping::plan::{Exceptions, Plan};
 use mapping::problem::Problem;
 use mapping::report::Reporter;
-use platform::failure::CallFailed;
 use platform::feed::UploadStatus;
 use platform::objects::{Document, DocumentWriter};
 
@@ -41,11 +40,7 @@ pub(crate) async fn write(
     };
     let file_bytes = file.size_bytes;
     while let Some(stream) = &mut bytes {
-        match stream
-            .try_next()
-            .await
-            .map_err(CallFailed::to("read the file"))?
-        {
+        match stream.next().await? {
             Some(chunk) => reporter.push(&chunk),
             None => {
                 bytes = None;

@@ -7,7 +7,6 @@ use crate::progress::Progress;
 use mapping::mapping::Mapping;
 use mapping::problem::{Problem, ProblemCode};
 use mapping::scan::{Scan, Scanner};
-use platform::failure::CallFailed;
 use platform::feed::UploadStatus;
 
 /// Reads and checks the whole file. `Ok(Err(..))`: the file is refused.
@@ -22,17 +21,11 @@ pub(crate) async fn scan(
         return Ok(Err(vec![Problem::new(ProblemCode::FileGone)]));
     };
     let mut scanner = Scanner::new(mapping);
-    let mut read = 0;
-    while let Some(chunk) = bytes
-        .try_next()
-        .await
-        .map_err(CallFailed::to("read the file"))?
-    {
+    while let Some(chunk) = bytes.next().await? {
         if let Err(problems) = scanner.push(&chunk) {
             return Ok(Err(problems));
         }
-        read += chunk.len() as u64;
-        progress.at(UploadStatus::Scanning, read).await?;
+        progress.at(UploadStatus::Scanning, bytes.read()).await?;
     }
     Ok(scanner.finish())
 }

@@ -13,6 +13,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use jiff::Timestamp;
 use mapping::identity::PortalId;
+use std::ops::Deref;
 use std::time::Duration;
 
 /// A download is read as fast as rows are written, so a stream may rest; the default of 5 s is short.
@@ -111,7 +112,7 @@ impl FeedBucket {
     /// # Errors
     ///
     /// S3 could not be read.
-    pub async fn read(&self, object: &ObjectVersion) -> Result<Option<ByteStream>, CallFailed> {
+    pub async fn read(&self, object: &ObjectVersion) -> Result<Option<FileBytes>, CallFailed> {
         let request = self
             .client
             .get_object()
@@ -122,10 +123,41 @@ impl FeedBucket {
             None => request.if_match(&object.etag),
         };
         match request.send().await {
-            Ok(answer) => Ok(Some(answer.body)),
+            Ok(answer) => Ok(Some(FileBytes {
+                stream: answer.body,
+                read: 0,
+            })),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(CallFailed::sdk("read the file")(error)),
         }
+    }
+}
+
+/// The bytes of a file, as they arrive.
+pub struct FileBytes {
+    stream: ByteStream,
+    read: u64,
+}
+
+impl FileBytes {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be read.
+    pub async fn next(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, CallFailed> {
+        let chunk = self
+            .stream
+            .try_next()
+            .await
+            .map_err(CallFailed::to("read the file"))?;
+        self.read += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        Ok(chunk)
+    }
+
+    /// How many bytes have been read.
+    pub fn read(&self) -> u64 {
+        self.read
     }
 }
 
