@@ -51,11 +51,6 @@ impl<'m> FileReader<'m> {
         }
     }
 
-    /// The header, once its row has been read.
-    pub fn header(&self) -> Option<&Header> {
-        self.header.as_ref()
-    }
-
     /// Whether the file began with a byte order mark, as spreadsheets write and want it.
     pub fn has_bom(&self) -> bool {
         self.has_bom
