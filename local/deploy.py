@@ -27,6 +27,7 @@ PARAMETERS = {
     # The local cloud speaks plain HTTP.
     "RequireTls": "false",
     "TokenHours": "24",
+    "SweepRate": "1 minute",
 }
 
 PORTAL_ID = "1001"
@@ -74,7 +75,7 @@ def deploy() -> None:
         "--no-fail-on-empty-changeset",
         # A stack that failed at birth could not be deployed over.
         "--on-failure", "DELETE",
-        "--parameter-overrides", *(f"{name}={value}" for name, value in PARAMETERS.items()),
+        "--parameter-overrides", *(f'{name}="{value}"' for name, value in PARAMETERS.items()),
     ]  # fmt: skip
     # SAM keeps notes about itself, in the home directory unless told otherwise.
     environment = os.environ | {"__SAM_CLI_APP_DIR": str(LOCAL / "sam"), "TMPDIR": str(LOCAL / "tmp")}
@@ -171,6 +172,7 @@ def write_environment(endpoint: str, outputs: dict[str, str]) -> None:
         "USERS_TABLE": outputs["UsersTableName"],
         "FEED_TABLE": outputs["FeedTableName"],
         "MAX_FILE_BYTES": "2147483648",
+        "PROCESS_UPLOAD_FUNCTION": outputs["ProcessUploadFunctionName"],
     }
     write(FUNCTIONS_ENV, "".join(f"{name}={value}\n" for name, value in environment.items()))
 

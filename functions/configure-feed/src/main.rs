@@ -7,16 +7,17 @@ mod portal;
 mod routes;
 
 use context::Context;
+use platform::aws::Aws;
 use platform::feed::FeedTable;
-use platform::{aws, clock, environment, telemetry, web};
+use platform::{clock, environment, telemetry, web};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let feed_table = environment::required("FEED_TABLE")?;
-    let config = aws::sdk_config().await;
+    let aws = Aws::prompt().await;
     let context = Context {
-        feed: FeedTable::new(&config, feed_table),
+        feed: FeedTable::new(&aws, feed_table),
         clock: clock::system,
     };
     web::serve("configure-feed", clock::system, routes::routes(context)).await

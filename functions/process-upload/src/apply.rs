@@ -1,27 +1,24 @@
 //! The file is read again, and what the plan marks is written, and nothing else: each person at most once,
 //! in conditional batches. Applying a plan again is safe; what is ours already is recognised by `last_write`.
 
-use crate::arrival::UploadedFile;
 use crate::failure::Failure;
-use crate::feed::Feed;
-use crate::progress::Progress;
+use crate::pace::Pace;
+use crate::run::Run;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use mapping::file::{FileReader, Header, Row};
 use mapping::identity::{EmailKey, PortalId, UserId};
 use mapping::mapping::Mapping;
-use mapping::plan::{Action, Exceptions, Outcome, Plan};
+use mapping::plan::{Action, Exceptions, Outcome, Plan, decode_exceptions};
 use mapping::record::{Person, UserRecord};
 use mapping::user::{Decision, User, decide};
 use platform::clock::Clock;
-use platform::failure::CallFailed;
-use platform::feed::{UploadId, UploadStatus};
+use platform::feed::{Lease, UploadId, UploadStatus};
 use platform::users::{
     StoredUser, UserWrite, Users, WRITE_BATCH, WriteContext, WriteKind, Written,
 };
-use std::sync::Arc;
-use tokio::task::JoinSet;
-
-/// Requests under way at once. More cost memory and gain nothing: 8 batches of 25 keep 16 partitions busy.
-const BATCHES_IN_FLIGHT: usize = 8;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// How often a person who is being changed elsewhere is decided again before the row is left for the
 /// next file.
@@ -30,79 +27,194 @@ const TRIES: u32 = 5;
 /// Part of `last_write`. A kept plan is applied by one run, however often it is taken up again.
 const RUN: u32 = 1;
 
-/// Applies the plan. Rows that did not come out as planned are returned.
+/// Pauses before writes that were throttled are sent again; each is twice as long as the one before.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_LONGEST: Duration = Duration::from_secs(5);
+
+/// How far a plan was applied.
+pub(crate) enum Applied {
+    /// To its end; these rows did not come out as planned.
+    Whole(Exceptions),
+    /// As far as the time allowed, and that is saved.
+    InPart,
+}
+
+/// Applies the plan, from where it was saved.
 pub(crate) async fn apply(
-    feed: &Feed,
-    file: &UploadedFile,
+    run: &mut Run<'_>,
     mapping: &Mapping,
     plan: &Plan,
-    progress: &mut Progress<'_>,
-) -> Result<Exceptions, Failure> {
-    let mut exceptions = Exceptions::new();
-    if !plan.writes() {
-        return Ok(exceptions);
+) -> Result<Applied, Failure> {
+    let saved = run.saved();
+    let mut exceptions = kept_exceptions(run).await?;
+    if saved.applied == plan.steps() {
+        return Ok(Applied::Whole(exceptions));
     }
-    let writer = Arc::new(Writer {
-        users: feed.users.clone(),
-        mapping: mapping.clone(),
-        portal: file.portal,
-        upload_id: progress.upload.upload_id,
-        clock: feed.clock,
-    });
-    let mut bytes = feed
-        .files
-        .read(&file.object)
-        .await?
-        .ok_or(Failure::FileChanged)?;
-    let mut reader = FileReader::new(mapping);
+    if plan.writes() {
+        let writer = Writer {
+            users: run.feed.users.clone(),
+            lease: run.lease,
+            mapping,
+            portal: run.upload.portal_id,
+            upload_id: run.upload.upload_id,
+            clock: run.feed.clock,
+        };
+        let through = write_people(run, &writer, plan, &mut exceptions).await?;
+        if !through {
+            return Ok(Applied::InPart);
+        }
+    }
+    // Before the report: whoever writes it has the same exceptions, so it comes out the same.
+    run.applied(plan.steps(), &exceptions, true).await?;
+    Ok(Applied::Whole(exceptions))
+}
+
+async fn kept_exceptions(run: &Run<'_>) -> Result<Exceptions, Failure> {
+    let Some(token) = run.saved().exceptions_by else {
+        return Ok(Exceptions::new());
+    };
+    let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
+    let kept = run.feed.reports.kept_exceptions(portal, upload, token);
+    Ok(decode_exceptions(&kept.await?)?)
+}
+
+/// Whether all of the plan's steps are done; if not, the time was near its end.
+async fn write_people(
+    run: &mut Run<'_>,
+    writer: &Writer<'_>,
+    plan: &Plan,
+    exceptions: &mut Exceptions,
+) -> Result<bool, Failure> {
+    let done_before = run.saved().applied;
+    let mut bytes = run.feed.files.read(&run.object).await?;
+    let mut reader = FileReader::new(writer.mapping);
     let mut waiting = Vec::new();
-    let mut in_flight = JoinSet::new();
-    loop {
+    let mut in_flight = FuturesUnordered::new();
+    let mut steps = Steps::after(done_before);
+    let mut pace = Pace::new();
+    let mut chunk_is_last = false;
+    while !chunk_is_last {
         let chunk = bytes.next().await?;
-        let each = |header: &Header, row: Row<'_>| waiting.extend(Task::of(plan, header, &row));
+        chunk_is_last = chunk.is_none();
+        let each = |header: &Header, row: Row<'_>| {
+            waiting.extend(
+                Task::of(plan, header, &row).filter(|task: &Task| task.step >= done_before),
+            );
+        };
         reader
             .read(chunk.as_deref(), each)
             .map_err(|_| Failure::FileChanged)?;
-        let enough = if chunk.is_some() { WRITE_BATCH } else { 1 };
-        while waiting.len() >= enough {
-            if in_flight.len() == BATCHES_IN_FLIGHT {
-                join_one(&mut in_flight, &mut exceptions).await?;
+        let enough = if chunk_is_last { 1 } else { WRITE_BATCH };
+        while waiting.len() >= enough && !run.limit.is_near() {
+            while !pace.allows(in_flight.len())
+                && let Some(batch) = in_flight.next().await
+            {
+                settle(batch, &mut steps, &mut pace, exceptions)?;
             }
             let batch: Vec<Task> = waiting.drain(..waiting.len().min(WRITE_BATCH)).collect();
-            in_flight.spawn(Arc::clone(&writer).write(batch));
+            steps.begin(&batch);
+            in_flight.push(writer.write(batch));
+            run.applied(steps.done(), exceptions, false).await?;
         }
-        if chunk.is_none() {
+        if run.limit.is_near() {
             break;
         }
-        progress.at(UploadStatus::Applying, bytes.read()).await?;
+        run.at(UploadStatus::Applying, bytes.read()).await?;
     }
-    while !in_flight.is_empty() {
-        join_one(&mut in_flight, &mut exceptions).await?;
+    while let Some(batch) = in_flight.next().await {
+        settle(batch, &mut steps, &mut pace, exceptions)?;
     }
-    Ok(exceptions)
+    let through = chunk_is_last && waiting.is_empty();
+    if !through {
+        run.applied(steps.done(), exceptions, true).await?;
+    }
+    Ok(through)
 }
 
-type Batch = Result<Vec<(u32, Outcome)>, CallFailed>;
-
-async fn join_one(
-    in_flight: &mut JoinSet<Batch>,
+fn settle(
+    batch: Result<Batch, Failure>,
+    steps: &mut Steps,
+    pace: &mut Pace,
     exceptions: &mut Exceptions,
 ) -> Result<(), Failure> {
-    if let Some(done) = in_flight.join_next().await {
-        exceptions.extend(done.map_err(CallFailed::to("finish a batch"))??);
+    let batch = batch?;
+    steps.end(batch.first_step);
+    if batch.throttled {
+        pace.throttled();
+    } else {
+        pace.went_through();
+    }
+    for Settled {
+        row,
+        planned,
+        outcome,
+    } in batch.settled
+    {
+        // What is kept of a row may be of an attempt before this one.
+        if outcome == planned {
+            exceptions.remove(&row);
+        } else {
+            exceptions.insert(row, outcome);
+        }
     }
     Ok(())
 }
 
+/// Which of the plan's steps are done. Batches begin in the plan's order and end in any.
+struct Steps {
+    begun: u64,
+    in_flight: BTreeSet<u64>,
+}
+
+impl Steps {
+    fn after(done: u64) -> Self {
+        Steps {
+            begun: done,
+            in_flight: BTreeSet::new(),
+        }
+    }
+
+    fn begin(&mut self, batch: &[Task]) {
+        if let [first, .., last] | [first @ last] = batch {
+            self.in_flight.insert(first.step);
+            self.begun = last.step + 1;
+        }
+    }
+
+    fn end(&mut self, first_step: u64) {
+        self.in_flight.remove(&first_step);
+    }
+
+    /// All steps before this one are done.
+    fn done(&self) -> u64 {
+        self.in_flight.first().copied().unwrap_or(self.begun)
+    }
+}
+
+/// A batch that came to its end.
+struct Batch {
+    first_step: u64,
+    settled: Vec<Settled>,
+    /// DynamoDB had no capacity for a part of it at first.
+    throttled: bool,
+}
+
+/// A row whose person is as they are to be, or is left alone.
+struct Settled {
+    row: u32,
+    planned: Outcome,
+    outcome: Outcome,
+}
+
 /// A row that the plan marks, and how far it has come.
 struct Task {
+    step: u64,
     row: u32,
     person: Person,
     planned: Outcome,
-    /// What the last write that was sent for it would come to.
-    sent: Option<Outcome>,
     user_id: UserId,
     state: State,
+    refused: u32,
 }
 
 enum State {
@@ -117,7 +229,7 @@ enum State {
 impl Task {
     fn of(plan: &Plan, header: &Header, row: &Row<'_>) -> Option<Self> {
         let number = u32::try_from(row.number).ok()?;
-        let action = plan.action(number)?;
+        let (step, action) = plan.step(number)?;
         let (user_id, state) = match action {
             Action::Create { user_id } => (user_id, State::New),
             Action::Update { user_id, .. } | Action::Refresh { user_id } => {
@@ -127,12 +239,13 @@ impl Task {
         };
         let person = Person::from(UserRecord::read(header, row).ok()?);
         Some(Task {
+            step,
             row: number,
             person,
             planned: action.outcome(),
-            sent: None,
             user_id,
             state,
+            refused: 0,
         })
     }
 
@@ -147,66 +260,86 @@ enum Step {
     Settled(Outcome),
 }
 
-struct Writer {
+struct Writer<'w> {
     users: Users,
-    mapping: Mapping,
+    lease: &'w Lease,
+    mapping: &'w Mapping,
     portal: PortalId,
     upload_id: UploadId,
     clock: Clock,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Writes a batch of people; whoever is changed elsewhere meanwhile is decided again.
-    async fn write(self: Arc<Self>, mut tasks: Vec<Task>) -> Batch {
+    async fn write(&self, mut tasks: Vec<Task>) -> Result<Batch, Failure> {
         let context = WriteContext {
             portal: self.portal,
             upload_id: self.upload_id.to_string(),
             last_write: format!("{}#{RUN}", self.upload_id),
             now: (self.clock)(),
         };
-        let mut exceptions = Vec::new();
-        let mut settle = |task: &Task, outcome| {
-            if outcome != task.planned {
-                exceptions.push((task.row, outcome));
-            }
+        let mut batch = Batch {
+            first_step: tasks.first().map_or(0, |task| task.step),
+            settled: Vec::with_capacity(tasks.len()),
+            throttled: false,
         };
-        for _ in 0..TRIES {
+        let mut pause = PAUSE_FIRST;
+        let mut settle = |task: &Task, outcome| {
+            batch.settled.push(Settled {
+                row: task.row,
+                planned: task.planned,
+                outcome,
+            });
+        };
+        loop {
+            self.lease.check()?;
             self.read(&mut tasks).await?;
             let (mut writes, mut open) = (Vec::new(), Vec::new());
-            for mut task in tasks {
+            for task in tasks {
                 match self.step(&task, &context.last_write) {
                     Step::Settled(outcome) => settle(&task, outcome),
+                    Step::Write(..) if task.refused == TRIES => {
+                        settle(&task, Outcome::ChangedMeanwhile);
+                    }
                     Step::Write(kind, outcome) => {
-                        task.sent = Some(outcome);
                         writes.push(UserWrite {
                             user_id: task.user_id,
                             kind,
+                            outcome,
                         });
                         open.push((task, outcome));
                     }
                 }
             }
             if writes.is_empty() {
-                return Ok(exceptions);
+                return Ok(batch);
             }
+            self.lease.check()?;
             tasks = Vec::new();
-            for ((task, outcome), written) in open
-                .into_iter()
-                .zip(self.users.write(&context, &writes).await?)
-            {
+            let mut throttled = false;
+            let written = self.users.write(&context, &writes).await?;
+            for ((mut task, outcome), written) in open.into_iter().zip(written) {
                 match written {
                     Written::Done => settle(&task, outcome),
-                    Written::Refused(found) => tasks.push(self.decide_again(task, found)),
+                    Written::Refused(found) => {
+                        task.refused += 1;
+                        tasks.push(self.decide_again(task, found));
+                    }
+                    Written::Throttled => {
+                        throttled = true;
+                        tasks.push(task);
+                    }
                 }
             }
+            if throttled {
+                batch.throttled = true;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_LONGEST);
+            }
         }
-        tasks
-            .iter()
-            .for_each(|task| settle(task, Outcome::ChangedMeanwhile));
-        Ok(exceptions)
     }
 
-    async fn read(&self, tasks: &mut [Task]) -> Result<(), CallFailed> {
+    async fn read(&self, tasks: &mut [Task]) -> Result<(), Failure> {
         let unread = |task: &&mut Task| matches!(task.state, State::Unread);
         let ids: Vec<UserId> = tasks
             .iter_mut()
@@ -235,14 +368,14 @@ impl Writer {
         };
         if stored.last_write.as_deref() == Some(last_write) {
             // Written by this run: before the answer was lost, or before the walk was interrupted.
-            return Step::Settled(task.sent.unwrap_or(task.planned));
+            return Step::Settled(stored.last_outcome.unwrap_or(task.planned));
         }
         if EmailKey::of(&stored.user.email) != task.email_key() {
             // The row's person is somebody else by now; the next file knows who.
             return Step::Settled(Outcome::ChangedMeanwhile);
         }
         let version = stored.version;
-        match decide(&self.mapping, &task.person, &stored.user) {
+        match decide(self.mapping, &task.person, &stored.user) {
             Decision::Unchanged => Step::Settled(Outcome::Unchanged),
             Decision::Refresh(fingerprint) => Step::Write(
                 WriteKind::Refresh {

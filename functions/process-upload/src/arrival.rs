@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use aws_lambda_events::event::s3::S3EventRecord;
 use jiff::Timestamp;
 use mapping::identity::PortalId;
+use mapping::order::Sequencer;
 use percent_encoding::percent_decode_str;
 use platform::feed::ObjectVersion;
 
@@ -16,6 +17,8 @@ pub(crate) struct UploadedFile {
     pub(crate) size_bytes: u64,
     /// When S3 took it.
     pub(crate) received_at: Timestamp,
+    /// Its place among the events of the same key.
+    pub(crate) sequencer: Option<Sequencer>,
     /// Under `<portal_id>/rehearsal/`: planned and reported, never applied.
     pub(crate) rehearsal: bool,
 }
@@ -69,6 +72,7 @@ impl Arrival {
             },
             size_bytes,
             received_at,
+            sequencer: object.sequencer.as_deref().and_then(Sequencer::parse),
         }))
     }
 }
@@ -117,7 +121,7 @@ mod tests {
                 (expected, rehearsal)
             );
             assert_eq!(file.portal.to_string(), "1001");
-            assert!(file.object.version_id.is_some());
+            assert!(file.object.version_id.is_some() && file.sequencer.is_some());
         }
     }
 

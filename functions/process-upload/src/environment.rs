@@ -9,6 +9,8 @@ pub(crate) struct Environment {
     pub(crate) users_table: String,
     pub(crate) feed_table: String,
     pub(crate) max_file_bytes: u64,
+    /// What Lambda calls this function.
+    pub(crate) function_name: String,
 }
 
 impl Environment {
@@ -19,6 +21,7 @@ impl Environment {
             users_table: required("USERS_TABLE")?,
             feed_table: required("FEED_TABLE")?,
             max_file_bytes: parsed("MAX_FILE_BYTES")?,
+            function_name: required("AWS_LAMBDA_FUNCTION_NAME")?,
         })
     }
 }

@@ -4,6 +4,8 @@
 use lambda_runtime::Diagnostic;
 use mapping::plan::UnreadablePlan;
 use platform::failure::CallFailed;
+use platform::feed::LeaseLost;
+use platform::objects::ReadFailed;
 use thiserror::Error;
 
 /// Why an invocation fails. The runtime prints it, once.
@@ -18,7 +20,10 @@ pub(crate) enum Failure {
     /// A kept plan cannot be read.
     #[error("the kept plan cannot be read")]
     Plan(#[from] UnreadablePlan),
-    /// The file was read once and is not there any more, or reads differently.
+    /// The file was deleted.
+    #[error("the file was deleted")]
+    FileGone,
+    /// The file was read once and reads differently now.
     #[error("the file is not what was planned any more")]
     FileChanged,
     /// A row's question was never answered, so there is no plan.
@@ -27,12 +32,49 @@ pub(crate) enum Failure {
     /// The mapping that the upload began with is gone.
     #[error("the mapping that the upload is read with is gone")]
     MappingGone,
-    /// Another delivery of the event has brought the upload to its end; nothing is left to do.
-    #[error("the upload has ended already")]
-    Overtaken,
+    /// The worker is not its portal's any more; somebody else goes on, or will.
+    #[error("the lease of the portal was lost")]
+    LeaseLost,
+    /// Nothing came of the time that there was.
+    #[error("the time was up before anything came of it")]
+    OutOfTime,
+    /// It was taken over again and again, and never came forward.
+    #[error("it was begun several times and never came forward")]
+    Hopeless,
+}
+
+impl From<LeaseLost> for Failure {
+    fn from(_: LeaseLost) -> Self {
+        Failure::LeaseLost
+    }
+}
+
+impl From<ReadFailed> for Failure {
+    fn from(failed: ReadFailed) -> Self {
+        match failed {
+            ReadFailed::Gone => Failure::FileGone,
+            ReadFailed::Call(failed) => Failure::Call(failed),
+        }
+    }
 }
 
 impl Failure {
+    /// Whether repeating can make it good. If not, the upload is given up, and its record says why.
+    pub(crate) fn may_be_cured(&self) -> bool {
+        match self {
+            Failure::MalformedEvent(_)
+            | Failure::Call(_)
+            | Failure::LeaseLost
+            | Failure::OutOfTime => true,
+            Failure::Plan(_)
+            | Failure::FileGone
+            | Failure::FileChanged
+            | Failure::ForgottenRow(_)
+            | Failure::MappingGone
+            | Failure::Hopeless => false,
+        }
+    }
+
     /// The `errorType` of the function's answer.
     fn kind(&self) -> &'static str {
         match self {
@@ -42,7 +84,10 @@ impl Failure {
             Failure::FileChanged => "FileChanged",
             Failure::ForgottenRow(_) => "ForgottenRow",
             Failure::MappingGone => "MappingGone",
-            Failure::Overtaken => "Overtaken",
+            Failure::FileGone => "FileGone",
+            Failure::LeaseLost => "LeaseLost",
+            Failure::OutOfTime => "OutOfTime",
+            Failure::Hopeless => "Hopeless",
         }
     }
 }

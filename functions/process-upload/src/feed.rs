@@ -1,11 +1,12 @@
 //! What a walk needs of the world: buckets, tables, the clock and one limit. Nothing is decided here.
 
 use crate::environment::Environment;
-use aws_config::SdkConfig;
+use platform::aws::Aws;
 use platform::clock::Clock;
 use platform::feed::FeedTable;
 use platform::objects::{FeedBucket, ReportsBucket};
 use platform::users::Users;
+use platform::wake::ProcessUpload;
 
 /// What a walk needs of the world.
 pub(crate) struct Feed {
@@ -13,17 +14,20 @@ pub(crate) struct Feed {
     pub(crate) reports: ReportsBucket,
     pub(crate) users: Users,
     pub(crate) table: FeedTable,
+    /// This function itself: for what the time does not suffice for, and for other portals.
+    pub(crate) process_upload: ProcessUpload,
     pub(crate) max_file_bytes: u64,
     pub(crate) clock: Clock,
 }
 
 impl Feed {
-    pub(crate) fn new(config: &SdkConfig, environment: Environment, clock: Clock) -> Self {
+    pub(crate) fn new(aws: &Aws, environment: Environment, clock: Clock) -> Self {
         Feed {
-            files: FeedBucket::new(config, environment.feed_bucket),
-            reports: ReportsBucket::new(config, environment.reports_bucket),
-            users: Users::new(config, environment.users_table),
-            table: FeedTable::new(config, environment.feed_table),
+            files: FeedBucket::new(aws, environment.feed_bucket),
+            reports: ReportsBucket::new(aws, environment.reports_bucket),
+            users: Users::new(aws, environment.users_table),
+            table: FeedTable::new(aws, environment.feed_table),
+            process_upload: ProcessUpload::new(aws, environment.function_name),
             max_file_bytes: environment.max_file_bytes,
             clock,
         }

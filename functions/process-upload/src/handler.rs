@@ -1,55 +1,64 @@
-//! An event becomes calls: one walk for each file that arrived.
+//! An event becomes calls: files go into their portals' queues, and queues are worked through.
 
-use crate::arrival::{Arrival, UploadedFile};
+use crate::arrival::Arrival;
+use crate::claim::{Claimed, claim};
 use crate::failure::Failure;
 use crate::feed::Feed;
-use crate::walk::walk;
-use aws_lambda_events::event::s3::S3Event;
+use crate::message::Message;
+use crate::sweep::sweep;
+use crate::time_limit::TimeLimit;
+use crate::turn::{Turn, take_turn};
 use lambda_runtime::LambdaEvent;
-use platform::feed::UploadStatus;
-use platform::metrics::Invocation;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Repeating an event is safe: a file that was processed is not processed again, and one that was begun
 /// is taken up where its plan stands.
-pub(crate) async fn handle(event: LambdaEvent<S3Event>, feed: &Feed) -> Result<(), Failure> {
-    for record in event.payload.records {
-        match Arrival::of(record)? {
-            Arrival::File(file) if file.bucket == feed.files.name() => process(feed, file).await?,
-            Arrival::File(_) => return Err(Failure::MalformedEvent("it is about another bucket")),
-            Arrival::Folder => {}
-            Arrival::NoPortal => tracing::warn!("a file arrived that is under no portal's path"),
+pub(crate) async fn handle(event: LambdaEvent<Value>, feed: &Feed) -> Result<(), Failure> {
+    let limit = TimeLimit::new(event.context.deadline, (feed.clock)());
+    let work = async {
+        // Of each portal, whether a run of a file of this event is under way already.
+        let mut portals = BTreeMap::new();
+        match Message::parse(event.payload)? {
+            Message::Sweep => return sweep(feed).await,
+            Message::Wake(portal) => _ = portals.insert(portal, false),
+            Message::Files(records) => {
+                for record in records {
+                    match Arrival::of(record)? {
+                        Arrival::File(file) if file.bucket != feed.files.name() => {
+                            return Err(Failure::MalformedEvent("it is about another bucket"));
+                        }
+                        Arrival::File(file) => {
+                            let portal = file.portal;
+                            match claim(feed, file).await? {
+                                Claimed::Ended => {}
+                                Claimed::Waiting => _ = portals.entry(portal).or_insert(false),
+                                Claimed::Running => _ = portals.insert(portal, true),
+                            }
+                        }
+                        Arrival::Folder => {}
+                        Arrival::NoPortal => {
+                            tracing::warn!("a file arrived that is under no portal's path")
+                        }
+                    }
+                }
+            }
         }
-    }
-    Ok(())
-}
-
-/// One file, and the line that tells what became of it and what it cost.
-async fn process(feed: &Feed, file: UploadedFile) -> Result<(), Failure> {
-    let mut invocation = Invocation::begin("process-upload", feed.clock);
-    invocation.property("portal_id", file.portal.to_string());
-    let walked = match walk(feed, file).await {
-        Err(Failure::Overtaken) => Ok(None),
-        walked => walked,
+        for (portal, own_is_running) in portals {
+            let turn = Turn {
+                feed,
+                portal,
+                owner: &event.context.request_id,
+                own_is_running,
+                limit: &limit,
+            };
+            take_turn(&turn).await?;
+        }
+        Ok(())
     };
-    invocation.count("failed", u64::from(walked.is_err()));
-    if let Ok(Some(upload)) = &walked {
-        invocation.property("upload_id", upload.upload_id.to_string());
-        invocation.property("status", serde_json::json!(upload.status));
-        invocation.property("rehearsal", upload.rehearsal);
-        invocation.property("size_bytes", upload.size_bytes);
-        invocation.count(
-            "rejected",
-            u64::from(upload.status == UploadStatus::Rejected),
-        );
-        invocation.count("rows_total", upload.rows.total);
-        invocation.count("rows_created", upload.rows.created);
-        invocation.count("rows_updated", upload.rows.updated);
-        invocation.count("rows_unchanged", upload.rows.unchanged);
-        invocation.count("rows_disabled", upload.rows.disabled);
-        invocation.count("rows_enabled", upload.rows.enabled);
-        invocation.count("rows_not_processed", upload.rows.not_processed);
-        invocation.count("warnings", upload.warnings);
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = limit.is_up() => Err(Failure::OutOfTime),
     }
-    invocation.end();
-    walked.map(|_| ())
 }

@@ -1,5 +1,6 @@
 //! `process-upload`: one uploaded file, from the put event to the report. Boots, and no more.
 
+mod admit;
 mod apply;
 mod arrival;
 mod claim;
@@ -8,10 +9,15 @@ mod failure;
 mod feed;
 mod finish;
 mod handler;
+mod message;
+mod pace;
 mod plan;
-mod progress;
 mod report;
+mod run;
 mod scan;
+mod sweep;
+mod time_limit;
+mod turn;
 mod walk;
 
 use environment::Environment;
@@ -22,7 +28,7 @@ use lambda_runtime::service_fn;
 async fn main() -> Result<(), lambda_runtime::Error> {
     platform::telemetry::init();
     let environment = Environment::read()?;
-    let config = platform::aws::sdk_config().await;
-    let feed = &Feed::new(&config, environment, platform::clock::system);
+    let aws = platform::aws::Aws::patient().await;
+    let feed = &Feed::new(&aws, environment, platform::clock::system);
     lambda_runtime::run(service_fn(async |event| handler::handle(event, feed).await)).await
 }

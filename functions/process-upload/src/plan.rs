@@ -1,12 +1,12 @@
 //! Roster and plan: the portal's people are read in brief and joined with the file. Only if somebody is
 //! new or differs is the file read once more, for the ids and the changes.
 
-use crate::arrival::UploadedFile;
 use crate::failure::Failure;
-use crate::feed::Feed;
-use crate::progress::Progress;
+use crate::run::Run;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use mapping::file::FileReader;
-use mapping::identity::{EmailKey, UserId};
+use mapping::identity::{EmailKey, PortalId, UserId};
 use mapping::mapping::Mapping;
 use mapping::plan::{Draft, Plan, Question};
 use mapping::record::{Person, UserRecord};
@@ -17,20 +17,17 @@ use platform::failure::CallFailed;
 use platform::feed::UploadStatus;
 use platform::users::{READ_BATCH, StoredUser};
 use std::collections::HashMap;
-use tokio::task::JoinSet;
 
 pub(crate) async fn plan(
-    feed: &Feed,
-    file: &UploadedFile,
+    run: &mut Run<'_>,
     mapping: &Mapping,
     scan: Scan,
-    progress: &mut Progress<'_>,
 ) -> Result<Plan, Failure> {
-    progress.at(UploadStatus::Planning, 0).await?;
-    let roster = feed.users.roster(file.portal).await?;
+    run.at(UploadStatus::Planning, 0).await?;
+    let roster = run.feed.users.roster(run.upload.portal_id).await?;
     let mut draft = Draft::new(scan, &roster);
     if draft.has_questions() {
-        answer(feed, file, mapping, &roster, &mut draft, progress).await?;
+        answer(run, mapping, &roster, &mut draft).await?;
     }
     draft.finish().map_err(Failure::ForgottenRow)
 }
@@ -50,21 +47,16 @@ const BATCHES_IN_FLIGHT: usize = 8;
 type Compared = Result<(Vec<Differing>, HashMap<UserId, StoredUser>), CallFailed>;
 
 async fn answer(
-    feed: &Feed,
-    file: &UploadedFile,
+    run: &mut Run<'_>,
     mapping: &Mapping,
     roster: &Roster,
     draft: &mut Draft,
-    progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
-    let mut bytes = feed
-        .files
-        .read(&file.object)
-        .await?
-        .ok_or(Failure::FileChanged)?;
+    let portal = run.upload.portal_id;
+    let mut bytes = run.feed.files.read(&run.object).await?;
     let mut reader = FileReader::new(mapping);
     let mut differing = Vec::new();
-    let mut in_flight: JoinSet<Compared> = JoinSet::new();
+    let mut in_flight = FuturesUnordered::new();
     loop {
         let chunk = bytes.next().await?;
         let each = |header: &_, row: mapping::file::Row<'_>| {
@@ -76,9 +68,7 @@ async fn answer(
                 return;
             };
             match question {
-                Question::New => {
-                    draft.create(number, file.portal, &EmailKey::of(record.email), roster)
-                }
+                Question::New => draft.create(number, portal, &EmailKey::of(record.email), roster),
                 Question::Differs(user_id) => {
                     differing.push(Differing {
                         row: number,
@@ -93,13 +83,15 @@ async fn answer(
             .map_err(|_| Failure::FileChanged)?;
         let enough = if chunk.is_some() { READ_BATCH } else { 1 };
         while differing.len() >= enough {
-            if in_flight.len() == BATCHES_IN_FLIGHT {
-                settle_one(&mut in_flight, file, mapping, roster, draft).await?;
+            if in_flight.len() == BATCHES_IN_FLIGHT
+                && let Some(compared) = in_flight.next().await
+            {
+                settle(compared, portal, mapping, roster, draft)?;
             }
             let batch: Vec<Differing> =
                 differing.drain(..differing.len().min(READ_BATCH)).collect();
-            let (users, portal) = (feed.users.clone(), file.portal);
-            in_flight.spawn(async move {
+            let users = &run.feed.users;
+            in_flight.push(async move {
                 let ids: Vec<UserId> = batch.iter().map(|differing| differing.user_id).collect();
                 Ok((batch, users.get(portal, &ids).await?))
             });
@@ -107,25 +99,22 @@ async fn answer(
         if chunk.is_none() {
             break;
         }
-        progress.at(UploadStatus::Planning, bytes.read()).await?;
+        run.at(UploadStatus::Planning, bytes.read()).await?;
     }
-    while !in_flight.is_empty() {
-        settle_one(&mut in_flight, file, mapping, roster, draft).await?;
+    while let Some(compared) = in_flight.next().await {
+        settle(compared, portal, mapping, roster, draft)?;
     }
     Ok(())
 }
 
-async fn settle_one(
-    in_flight: &mut JoinSet<Compared>,
-    file: &UploadedFile,
+fn settle(
+    compared: Compared,
+    portal: PortalId,
     mapping: &Mapping,
     roster: &Roster,
     draft: &mut Draft,
 ) -> Result<(), Failure> {
-    let Some(compared) = in_flight.join_next().await else {
-        return Ok(());
-    };
-    let (batch, users) = compared.map_err(CallFailed::to("finish a batch"))??;
+    let (batch, users) = compared?;
     for Differing {
         row,
         user_id,
@@ -135,7 +124,7 @@ async fn settle_one(
         match users.get(&user_id) {
             Some(stored) => draft.settle(row, user_id, &decide(mapping, &person, &stored.user)),
             // Erased since the roster was read: whoever has the address now is new.
-            None => draft.create(row, file.portal, &EmailKey::of(&person.email), roster),
+            None => draft.create(row, portal, &EmailKey::of(&person.email), roster),
         }
     }
     Ok(())

@@ -1,10 +1,8 @@
-//! `report.csv` and `rejected.csv`, written in one go from the file, the plan and the exceptions. A walk
-//! that is taken up again writes them again.
+//! `report.csv` and `rejected.csv`, written in one go from the file, the plan and the exceptions, once every
+//! step is applied and that is stored. A walk that is taken up again writes them again, and the same.
 
-use crate::arrival::UploadedFile;
 use crate::failure::Failure;
-use crate::feed::Feed;
-use crate::progress::Progress;
+use crate::run::Run;
 use mapping::mapping::Mapping;
 use mapping::plan::{Exceptions, Plan};
 use mapping::problem::Problem;
@@ -14,15 +12,13 @@ use platform::objects::{Document, DocumentWriter};
 
 /// Writes the report. The first problems are returned for the upload record.
 pub(crate) async fn write(
-    feed: &Feed,
-    file: &UploadedFile,
+    run: &mut Run<'_>,
     mapping: &Mapping,
     plan: &Plan,
     exceptions: &Exceptions,
-    progress: &mut Progress<'_>,
 ) -> Result<Vec<Problem>, Failure> {
-    let (portal, upload) = (progress.upload.portal_id, progress.upload.upload_id);
-    let mut report = feed.reports.begin(portal, upload, Document::Report);
+    let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
+    let mut report = run.feed.reports.begin(portal, upload, Document::Report);
     let mut rejected: Option<DocumentWriter> = None;
     let mut reporter = Reporter::new(mapping, plan, exceptions);
 
@@ -31,14 +27,9 @@ pub(crate) async fn write(
     let silent = counts.rows.unchanged == counts.rows.total && counts.warnings == 0;
     let mut bytes = match silent {
         true => None,
-        false => Some(
-            feed.files
-                .read(&file.object)
-                .await?
-                .ok_or(Failure::FileChanged)?,
-        ),
+        false => Some(run.feed.files.read(&run.object).await?),
     };
-    let file_bytes = file.size_bytes;
+    let file_bytes = run.upload.size_bytes;
     while let Some(stream) = &mut bytes {
         match stream.next().await? {
             Some(chunk) => reporter.push(&chunk),
@@ -52,10 +43,10 @@ pub(crate) async fn write(
         let rows = reporter.take_rejected();
         if !rows.is_empty() {
             let document = rejected
-                .get_or_insert_with(|| feed.reports.begin(portal, upload, Document::Rejected));
+                .get_or_insert_with(|| run.feed.reports.begin(portal, upload, Document::Rejected));
             document.write(&rows).await?;
         }
-        progress.at(UploadStatus::Applying, file_bytes).await?;
+        run.at(UploadStatus::Applying, file_bytes).await?;
     }
     report.write(&reporter.take_report()).await?;
     report.finish().await?;

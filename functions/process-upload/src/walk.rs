@@ -1,71 +1,118 @@
 //! The walk of one file, top to bottom (`docs/architecture.md`, "The walk"). Each step stands in the file
 //! of its name; what is decided on the way is decided in `mapping`.
 
-use crate::arrival::UploadedFile;
-use crate::claim::{Admission, admit, claim};
+use crate::admit::{Admission, admit};
+use crate::apply::Applied;
 use crate::failure::Failure;
-use crate::feed::Feed;
-use crate::progress::Progress;
+use crate::run::Run;
 use crate::{apply, finish, plan, report, scan};
+use mapping::mapping::Mapping;
 use mapping::plan::{Exceptions, Plan};
+use mapping::problem::{Problem, ProblemCode};
 use platform::feed::{UploadRecord, UploadStatus};
 
-/// Walks a file to its end. `None`: it was processed before.
-pub(crate) async fn walk(feed: &Feed, file: UploadedFile) -> Result<Option<UploadRecord>, Failure> {
-    let Some((file, upload)) = claim(feed, file).await? else {
-        return Ok(None);
+/// How far the walk came.
+pub(crate) enum Walked {
+    /// To its end.
+    Ended(Box<UploadRecord>),
+    /// As far as the time allowed; what was done is saved.
+    Paused,
+}
+
+/// Walks on with an upload, from wherever it stands.
+pub(crate) async fn walk(mut run: Run<'_>) -> Result<Walked, Failure> {
+    let outcome = if run.is_hopeless() {
+        Err(Failure::Hopeless)
+    } else {
+        step(&mut run).await
     };
-    let mut progress = Progress::new(feed, upload, file.size_bytes);
-    let mapping = match admit(feed, &file, &mut progress).await? {
-        Admission::Accepted(mapping) => mapping,
-        Admission::Refused(problems) => {
-            return finish::reject(feed, progress, problems).await.map(Some);
+    match outcome {
+        Ok(Step::Paused) => return Ok(Walked::Paused),
+        Ok(Step::Ended) => {}
+        // Nobody was written yet: the file is refused, as any other that cannot be read.
+        Err(Failure::FileGone) if run.upload.status != UploadStatus::Applying => {
+            finish::reject(&mut run, vec![Problem::new(ProblemCode::FileGone)]).await?;
         }
+        Err(failure) if !failure.may_be_cured() => {
+            tracing::error!(upload_id = %run.upload.upload_id, error = %failure, "given up");
+            finish::fail(&mut run, &failure).await?;
+        }
+        Err(failure) => return Err(failure),
+    }
+    Ok(Walked::Ended(Box::new(run.upload)))
+}
+
+enum Step {
+    Ended,
+    Paused,
+}
+
+async fn step(run: &mut Run<'_>) -> Result<Step, Failure> {
+    let mapping = match admit(run).await? {
+        Admission::Accepted(mapping) => mapping,
+        Admission::Refused(problems) => return refuse(run, problems).await,
     };
 
     // Nothing is written to a user before the whole file has been read, checked and planned, and the plan
     // is kept. A walk that is taken up again after that goes on with the kept plan; the roster may hold
     // half of it already, and is no ground to plan on.
-    let plan = if progress.upload.status == UploadStatus::Applying {
-        kept_plan(feed, &progress).await?
+    let plan = if run.upload.status == UploadStatus::Applying {
+        kept_plan(run).await?
     } else {
-        let scan = match scan::scan(feed, &file, &mapping, &mut progress).await? {
+        let scan = match scan::scan(run, &mapping).await? {
             Ok(scan) => scan,
-            Err(problems) => return finish::reject(feed, progress, problems).await.map(Some),
+            Err(problems) => return refuse(run, problems).await,
         };
-        let plan = plan::plan(feed, &file, &mapping, scan, &mut progress).await?;
-        keep(feed, &progress, plan).await?
+        let plan = plan::plan(run, &mapping, scan).await?;
+        let plan = keep(run, plan).await?;
+        run.planned().await?;
+        plan
     };
 
-    progress.at(UploadStatus::Applying, 0).await?;
-    let exceptions = match file.rehearsal {
-        true => Exceptions::new(),
-        false => apply::apply(feed, &file, &mapping, &plan, &mut progress).await?,
+    let exceptions = match apply(run, &mapping, &plan).await? {
+        Applied::Whole(exceptions) => exceptions,
+        Applied::InPart => return Ok(Step::Paused),
     };
-    let problems = report::write(feed, &file, &mapping, &plan, &exceptions, &mut progress).await?;
-    finish::complete(feed, progress, plan.counts(&exceptions), problems)
-        .await
-        .map(Some)
+    // The report is written in one go.
+    if !run.limit.allows_another() {
+        return Ok(Step::Paused);
+    }
+    let problems = report::write(run, &mapping, &plan, &exceptions).await?;
+    finish::complete(run, plan.counts(&exceptions), problems).await?;
+    Ok(Step::Ended)
 }
 
-/// The first plan that is kept is the one that counts, should two walks of the same file plan at once.
-async fn keep(feed: &Feed, progress: &Progress<'_>, plan: Plan) -> Result<Plan, Failure> {
-    let upload = &progress.upload;
-    match feed
-        .reports
-        .keep_plan(upload.portal_id, upload.upload_id, plan.encode()?)
-        .await?
-    {
-        true => Ok(plan),
-        false => kept_plan(feed, progress).await,
+async fn refuse(run: &mut Run<'_>, problems: Vec<Problem>) -> Result<Step, Failure> {
+    finish::reject(run, problems).await?;
+    Ok(Step::Ended)
+}
+
+async fn apply(run: &mut Run<'_>, mapping: &Mapping, plan: &Plan) -> Result<Applied, Failure> {
+    if run.upload.rehearsal {
+        Ok(Applied::Whole(Exceptions::new()))
+    } else {
+        apply::apply(run, mapping, plan).await
     }
 }
 
-async fn kept_plan(feed: &Feed, progress: &Progress<'_>) -> Result<Plan, Failure> {
-    let upload = &progress.upload;
-    let bytes = feed
+/// The first plan that is kept is the one that counts: a run that lost its lease while planning may still
+/// keep its own, which is as good.
+async fn keep(run: &Run<'_>, plan: Plan) -> Result<Plan, Failure> {
+    let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
+    if run
+        .feed
         .reports
-        .kept_plan(upload.portal_id, upload.upload_id)
-        .await?;
+        .keep_plan(portal, upload, &plan.encode()?)
+        .await?
+    {
+        Ok(plan)
+    } else {
+        kept_plan(run).await
+    }
+}
+
+async fn kept_plan(run: &Run<'_>) -> Result<Plan, Failure> {
+    let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
+    let bytes = run.feed.reports.kept_plan(portal, upload).await?;
     Ok(Plan::decode(&bytes)?)
 }

@@ -1,9 +1,9 @@
 //! Which request goes where.
 
 use crate::context::Context;
-use crate::{document, upload};
+use crate::{document, replay, upload};
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 /// The API's part under `/portals/{portal_id}/uploads`.
 pub(crate) fn routes(context: Context) -> Router {
@@ -20,6 +20,10 @@ pub(crate) fn routes(context: Context) -> Router {
         .route(
             "/portals/{portal_id}/uploads/{upload_id}/rejected",
             get(document::rejected),
+        )
+        .route(
+            "/portals/{portal_id}/uploads/{upload_id}/replay",
+            post(replay::replay),
         )
         .with_state(context)
 }

@@ -17,6 +17,13 @@ use xxhash_rust::xxh3::xxh3_128;
 #[serde(try_from = "String", into = "String")]
 pub struct PortalId(u64);
 
+impl PortalId {
+    /// The number, to spread portals over partitions.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// The text is no portal id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a portal id is a number of 1 to 12 digits that does not begin with 0")]

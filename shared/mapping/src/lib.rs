@@ -13,6 +13,7 @@
 //! - [`scan`]: the first pass; keeps a key and a fingerprint per row.
 //! - [`user`], [`roster`]: the portal's people, whole and in brief.
 //! - [`plan`]: scan + roster -> what happens to each row. A value: written, read back, applied.
+//! - [`order`]: which file comes first, and which comes too late.
 //! - [`report`]: the lines that the customer downloads.
 //! - [`problem`]: the closed list of everything that can be said to be wrong.
 
@@ -20,6 +21,7 @@ pub mod fields;
 pub mod file;
 pub mod identity;
 pub mod mapping;
+pub mod order;
 pub mod plan;
 pub mod problem;
 pub mod record;

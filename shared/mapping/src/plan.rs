@@ -69,6 +69,38 @@ pub enum Outcome {
     ChangedMeanwhile,
 }
 
+impl Outcome {
+    const ALL: [Outcome; 7] = [
+        Outcome::Created,
+        Outcome::Enabled,
+        Outcome::Disabled,
+        Outcome::Updated,
+        Outcome::Unchanged,
+        Outcome::NotProcessed,
+        Outcome::ChangedMeanwhile,
+    ];
+
+    /// As it is stored with a user.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Created => "created",
+            Outcome::Enabled => "enabled",
+            Outcome::Disabled => "disabled",
+            Outcome::Updated => "updated",
+            Outcome::Unchanged => "unchanged",
+            Outcome::NotProcessed => "not_processed",
+            Outcome::ChangedMeanwhile => "changed_meanwhile",
+        }
+    }
+
+    /// As it was stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        Outcome::ALL
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+    }
+}
+
 impl From<Updated> for Outcome {
     fn from(updated: Updated) -> Self {
         match updated {
@@ -135,6 +167,24 @@ pub struct Counts {
 /// Rows that did not come out as planned, because their people were changed while the plan was applied.
 pub type Exceptions = BTreeMap<u32, Outcome>;
 
+/// Exceptions as they are kept.
+///
+/// # Errors
+///
+/// None that they can cause; the encoder's own.
+pub fn encode_exceptions(exceptions: &Exceptions) -> Result<Vec<u8>, UnreadablePlan> {
+    encode(exceptions)
+}
+
+/// Exceptions as they were kept.
+///
+/// # Errors
+///
+/// The bytes are not exceptions of this form.
+pub fn decode_exceptions(bytes: &[u8]) -> Result<Exceptions, UnreadablePlan> {
+    decode(bytes)
+}
+
 /// What happens to every row of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -169,11 +219,21 @@ impl Plan {
 
     /// What happens to this row; `None` for one that is unchanged or not accepted.
     pub fn action(&self, row: u32) -> Option<Action> {
+        self.step(row).map(|(_, action)| action)
+    }
+
+    /// The same, and which of the plan's steps that is, counted from 0.
+    pub fn step(&self, row: u32) -> Option<(u64, Action)> {
         let at = self
             .rows
             .binary_search_by_key(&row, |planned| planned.row)
             .ok()?;
-        Some(self.rows[at].action)
+        Some((at as u64, self.rows[at].action))
+    }
+
+    /// How many steps applying the plan takes.
+    pub fn steps(&self) -> u64 {
+        self.rows.len() as u64
     }
 
     /// Whether applying the plan writes anything to the users table.
@@ -192,7 +252,7 @@ impl Plan {
     ///
     /// None that a plan can cause; the encoder's own.
     pub fn encode(&self) -> Result<Vec<u8>, UnreadablePlan> {
-        postcard::to_extend(self, vec![PLAN_FORMAT]).map_err(|error| UnreadablePlan(Some(error)))
+        encode(self)
     }
 
     /// As it was kept.
@@ -201,12 +261,20 @@ impl Plan {
     ///
     /// The bytes are not a plan of this form.
     pub fn decode(bytes: &[u8]) -> Result<Self, UnreadablePlan> {
-        match bytes.split_first() {
-            Some((&PLAN_FORMAT, plan)) => {
-                postcard::from_bytes(plan).map_err(|error| UnreadablePlan(Some(error)))
-            }
-            _ => Err(UnreadablePlan(None)),
+        decode(bytes)
+    }
+}
+
+fn encode(value: &impl Serialize) -> Result<Vec<u8>, UnreadablePlan> {
+    postcard::to_extend(value, vec![PLAN_FORMAT]).map_err(|error| UnreadablePlan(Some(error)))
+}
+
+fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, UnreadablePlan> {
+    match bytes.split_first() {
+        Some((&PLAN_FORMAT, value)) => {
+            postcard::from_bytes(value).map_err(|error| UnreadablePlan(Some(error)))
         }
+        _ => Err(UnreadablePlan(None)),
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The whole file is refused; nothing was written.
+    /// The whole file is refused, or was not processed to its end.
     File,
     /// One row is not processed; the others are.
     Row,
@@ -85,6 +85,12 @@ problem_codes! {
     FileGone, "file_gone", File,
         "The file was deleted before it could be read.",
         "Drop the file again and leave it in place.";
+    SupersededByNewerFile, "superseded_by_newer_file", File,
+        "A newer file was processed before this one arrived, so this one was not applied.",
+        "Nothing, if the newer file is right; else drop the right file again.";
+    ProcessingFailed, "processing_failed", File,
+        "Something on our side kept the file from being processed to its end.",
+        "Go1 has been told. Drop the file again, or replay the upload; what was applied already is recognised.";
     EmptyFile, "empty_file", File,
         "The file has no content.",
         "Check the export: the file needs a header line and a line for each person.";
@@ -193,6 +199,9 @@ problem_codes! {
     UploadNotFound, "upload_not_found", Request,
         "The portal has no such upload.",
         "Take the id from the upload history.";
+    UploadNotFinished, "upload_not_finished", Request,
+        "The upload has not come to its end yet.",
+        "Wait until the upload has finished.";
     ReportNotReady, "report_not_ready", Request,
         "The upload has no report yet.",
         "Wait until the upload has finished.";

@@ -80,6 +80,30 @@ impl Key {
         }
     }
 
+    /// A file that waits for its turn, or has it; sorts by time.
+    pub fn queued(portal: PortalId, received_at: &str, upload_id: impl fmt::Display) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("{QUEUE_PREFIX}{received_at}#{upload_id}"),
+        }
+    }
+
+    /// Who works on the portal's files.
+    pub fn lease(portal: PortalId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: "LEASE".to_owned(),
+        }
+    }
+
+    /// The newest planned version of an object's key.
+    pub fn newest_of_key(portal: PortalId, key_hash: &str) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("NEWEST#{key_hash}"),
+        }
+    }
+
     /// The version of an object that was claimed once. A key may be as long as a sort key (1,024 bytes),
     /// so it stands here as a hash.
     pub fn object(portal: PortalId, object_hash: &str) -> Self {
@@ -92,6 +116,27 @@ impl Key {
 
 /// What the sort keys of uploads begin with.
 pub const UPLOAD_PREFIX: &str = "UPLOAD#";
+
+/// What the sort keys of queue entries begin with.
+pub const QUEUE_PREFIX: &str = "QUEUE#";
+
+/// The partition key of the index `work`, which holds what is due some time.
+pub const WORK_SHARD: &str = "work_shard";
+/// The sort key of the index `work`.
+pub const WORK_DUE_AT: &str = "due_at";
+
+/// Partitions of the index `work`: one takes 1,000 writes a second, and a run renews its lease every 5 s.
+const WORK_SHARDS: u64 = 4;
+
+/// The partition that a portal's work is in.
+pub fn work_shard(portal: PortalId) -> String {
+    (portal.number() % WORK_SHARDS).to_string()
+}
+
+/// All partitions of the index.
+pub fn work_shards() -> impl Iterator<Item = String> {
+    (0..WORK_SHARDS).map(|shard| shard.to_string())
+}
 
 /// One of the 16 partitions of a portal's users: one partition takes 1,000 writes a second.
 pub fn user_shard(portal: PortalId, shard: char) -> String {
@@ -122,6 +167,10 @@ mod tests {
         assert_eq!(spelled(Key::portal(portal)), "1001 / PORTAL");
         assert_eq!(spelled(Key::mapping_version(portal, 3)), "1001 / MAPPING#3");
         assert_eq!(spelled(Key::upload(portal, "01J")), "1001 / UPLOAD#01J");
+        assert_eq!(
+            spelled(Key::queued(portal, "2026-11-22T10:00:00.000Z", "01J")),
+            "1001 / QUEUE#2026-11-22T10:00:00.000Z#01J"
+        );
         assert_eq!(user_shards(portal).count(), 16);
         assert!(user_shards(portal).any(|shard| shard == Key::user(portal, user_id).pk));
     }

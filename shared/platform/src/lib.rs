@@ -10,6 +10,7 @@
 //! - [`users`]: the users table.
 //! - [`feed`]: the feed table; a file for each kind of item.
 //! - [`objects`]: the customers' files, and what is written about them.
+//! - [`wake`]: telling `process-upload` that there is work.
 //! - `web` (feature `web`): who is calling, and how an answer looks. For the functions behind the API.
 //! - [`failure`]: a call to AWS that did not work.
 
@@ -23,5 +24,6 @@ pub mod metrics;
 pub mod objects;
 pub mod telemetry;
 pub mod users;
+pub mod wake;
 #[cfg(feature = "web")]
 pub mod web;

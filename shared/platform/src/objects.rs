@@ -1,12 +1,11 @@
 //! The two buckets: the customers' files, read and never written, and what is written about them: kept
 //! plans and reports. Which bytes go where is decided by the caller.
 
+use crate::aws::Aws;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::feed::{ObjectVersion, UploadId};
-use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::StalledStreamProtectionConfig;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
@@ -15,9 +14,7 @@ use jiff::Timestamp;
 use mapping::identity::PortalId;
 use std::ops::Deref;
 use std::time::Duration;
-
-/// A download is read as fast as rows are written, so a stream may rest; the default of 5 s is short.
-const STALLED_STREAM_GRACE: Duration = Duration::from_secs(20);
+use thiserror::Error;
 
 /// S3 takes parts from 5 MiB on.
 const PART_BYTES: usize = 8 * 1024 * 1024;
@@ -27,18 +24,6 @@ pub const REPORTS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How long a link to a report works: long enough to click it, too short to pass it on.
 pub const LINK_LIFETIME: Duration = Duration::from_secs(300);
-
-/// A client for one of the buckets.
-fn s3_client(config: &SdkConfig) -> Client {
-    let protection = StalledStreamProtectionConfig::enabled()
-        .grace_period(STALLED_STREAM_GRACE)
-        .build();
-    Client::from_conf(
-        aws_sdk_s3::config::Builder::from(config)
-            .stalled_stream_protection(protection)
-            .build(),
-    )
-}
 
 /// Whether the service said that there is no such object, or that it is another by now.
 fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
@@ -58,9 +43,9 @@ pub struct FeedBucket {
 
 impl FeedBucket {
     /// The bucket of this name.
-    pub fn new(config: &SdkConfig, bucket: String) -> Self {
+    pub fn new(aws: &Aws, bucket: String) -> Self {
         FeedBucket {
-            client: s3_client(config),
+            client: aws.s3.clone(),
             bucket,
         }
     }
@@ -107,36 +92,63 @@ impl FeedBucket {
         }
     }
 
-    /// The bytes of exactly this version; `None`: it was deleted, or overwritten where no versions are kept.
+    /// The bytes of exactly this version.
     ///
     /// # Errors
     ///
-    /// S3 could not be read.
-    pub async fn read(&self, object: &ObjectVersion) -> Result<Option<FileBytes>, CallFailed> {
+    /// The file is gone, or S3 could not be read.
+    pub async fn read(&self, object: &ObjectVersion) -> Result<FileBytes, ReadFailed> {
+        Ok(FileBytes {
+            bucket: self.clone(),
+            object: object.clone(),
+            stream: self.read_from(object, 0).await?,
+            read: 0,
+            pause: PAUSE_FIRST,
+        })
+    }
+
+    async fn read_from(&self, object: &ObjectVersion, byte: u64) -> Result<ByteStream, ReadFailed> {
         let request = self
             .client
             .get_object()
             .bucket(&self.bucket)
-            .key(&object.key);
+            .key(&object.key)
+            .set_range((byte > 0).then(|| format!("bytes={byte}-")));
         let request = match &object.version_id {
             Some(version) => request.version_id(version),
             None => request.if_match(&object.etag),
         };
         match request.send().await {
-            Ok(answer) => Ok(Some(FileBytes {
-                stream: answer.body,
-                read: 0,
-            })),
-            Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(CallFailed::sdk("read the file")(error)),
+            Ok(answer) => Ok(answer.body),
+            Err(error) if is_missing(&error) => Err(ReadFailed::Gone),
+            Err(error) => Err(CallFailed::sdk("read the file")(error).into()),
         }
     }
 }
 
-/// The bytes of a file, as they arrive.
+/// Why a file cannot be read.
+#[derive(Debug, Error)]
+pub enum ReadFailed {
+    /// It was deleted, or overwritten where no versions are kept.
+    #[error("the file is gone")]
+    Gone,
+    /// The call did not work.
+    #[error(transparent)]
+    Call(#[from] CallFailed),
+}
+
+/// Pauses before what broke off is asked for again; each is twice as long as the one before.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_LONGEST: Duration = Duration::from_secs(5);
+
+/// The bytes of a file, as they arrive. A stream that breaks off is opened again where it broke off, at the
+/// same version of the object, until the caller gives up.
 pub struct FileBytes {
+    bucket: FeedBucket,
+    object: ObjectVersion,
     stream: ByteStream,
     read: u64,
+    pause: Duration,
 }
 
 impl FileBytes {
@@ -144,15 +156,22 @@ impl FileBytes {
     ///
     /// # Errors
     ///
-    /// S3 could not be read.
-    pub async fn next(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, CallFailed> {
-        let chunk = self
-            .stream
-            .try_next()
-            .await
-            .map_err(CallFailed::to("read the file"))?;
-        self.read += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
-        Ok(chunk)
+    /// The file was deleted while it was read, or S3 refuses to go on with it.
+    pub async fn next(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, ReadFailed> {
+        loop {
+            match self.stream.try_next().await {
+                Ok(chunk) => {
+                    self.read += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+                    self.pause = PAUSE_FIRST;
+                    return Ok(chunk);
+                }
+                Err(_) => {
+                    tokio::time::sleep(self.pause).await;
+                    self.pause = (self.pause * 2).min(PAUSE_LONGEST);
+                    self.stream = self.bucket.read_from(&self.object, self.read).await?;
+                }
+            }
+        }
     }
 
     /// How many bytes have been read.
@@ -200,9 +219,9 @@ pub struct Link {
 
 impl ReportsBucket {
     /// The bucket of this name.
-    pub fn new(config: &SdkConfig, bucket: String) -> Self {
+    pub fn new(aws: &Aws, bucket: String) -> Self {
         ReportsBucket {
-            client: s3_client(config),
+            client: aws.s3.clone(),
             bucket,
         }
     }
@@ -216,24 +235,25 @@ impl ReportsBucket {
         &self,
         portal: PortalId,
         upload: UploadId,
-        plan: Vec<u8>,
+        plan: &[u8],
     ) -> Result<bool, CallFailed> {
-        let request = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(plan_key(portal, upload))
-            .if_none_match("*")
-            .body(plan.into());
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error.as_service_error().and_then(|error| error.code())
-                    == Some("PreconditionFailed") =>
-            {
-                Ok(false)
+        loop {
+            let request = self
+                .client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(plan_key(portal, upload))
+                .if_none_match("*")
+                .body(plan.to_vec().into());
+            let Err(error) = request.send().await else {
+                return Ok(true);
+            };
+            match error.as_service_error().and_then(|error| error.code()) {
+                Some("PreconditionFailed") => return Ok(false),
+                // Another put of the same key at the same moment, such as our own whose answer was lost.
+                Some("ConditionalRequestConflict") => tokio::time::sleep(PAUSE_FIRST).await,
+                _ => return Err(CallFailed::sdk("keep the plan")(error)),
             }
-            Err(error) => Err(CallFailed::sdk("keep the plan")(error)),
         }
     }
 
@@ -247,19 +267,64 @@ impl ReportsBucket {
         portal: PortalId,
         upload: UploadId,
     ) -> Result<Vec<u8>, CallFailed> {
-        const WHAT: &str = "read the kept plan";
-        let request = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(plan_key(portal, upload));
-        let answer = request.send().await.map_err(CallFailed::sdk(WHAT))?;
-        Ok(answer
-            .body
-            .collect()
+        self.fetch("read the kept plan", plan_key(portal, upload))
             .await
-            .map_err(CallFailed::to(WHAT))?
-            .to_vec())
+    }
+
+    /// Keeps the exceptions that were met under this token of the lease while the plan was applied, all of
+    /// them so far.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be written.
+    pub async fn keep_exceptions(
+        &self,
+        portal: PortalId,
+        upload: UploadId,
+        token: u64,
+        exceptions: Vec<u8>,
+    ) -> Result<(), CallFailed> {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(exceptions_key(portal, upload, token))
+            .body(exceptions.into())
+            .send()
+            .await
+            .map_err(CallFailed::sdk("keep the exceptions"))?;
+        Ok(())
+    }
+
+    /// The exceptions that were kept under this token.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be read, or none were kept.
+    pub async fn kept_exceptions(
+        &self,
+        portal: PortalId,
+        upload: UploadId,
+        token: u64,
+    ) -> Result<Vec<u8>, CallFailed> {
+        self.fetch(
+            "read the kept exceptions",
+            exceptions_key(portal, upload, token),
+        )
+        .await
+    }
+
+    /// A whole object; one whose bytes break off is read again.
+    async fn fetch(&self, what: &'static str, key: String) -> Result<Vec<u8>, CallFailed> {
+        let mut pause = PAUSE_FIRST;
+        loop {
+            let request = self.client.get_object().bucket(&self.bucket).key(&key);
+            let answer = request.send().await.map_err(CallFailed::sdk(what))?;
+            if let Ok(bytes) = answer.body.collect().await {
+                return Ok(bytes.to_vec());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_LONGEST);
+        }
     }
 
     /// Begins to write a document.
@@ -310,6 +375,10 @@ impl ReportsBucket {
 
 fn plan_key(portal: PortalId, upload: UploadId) -> String {
     format!("work/{portal}/{upload}/plan")
+}
+
+fn exceptions_key(portal: PortalId, upload: UploadId, token: u64) -> String {
+    format!("work/{portal}/{upload}/exceptions/{token}")
 }
 
 /// Writes a document as it is made, in parts once it is long, so that its length does not matter.
@@ -368,7 +437,8 @@ impl DocumentWriter {
             self.write_part().await?;
         }
         if let Some(Multipart { id, parts }) = self.multipart {
-            self.client
+            let completed = self
+                .client
                 .complete_multipart_upload()
                 .bucket(&self.bucket)
                 .key(&self.key)
@@ -379,8 +449,21 @@ impl DocumentWriter {
                         .build(),
                 )
                 .send()
-                .await
-                .map_err(CallFailed::sdk(WRITE))?;
+                .await;
+            match completed {
+                Ok(_) => {}
+                // Completed by an attempt whose answer was lost. Whoever writes a document of an upload
+                // writes the same bytes, so the one that is there is ours.
+                Err(error) if error.code() == Some("NoSuchUpload") => {
+                    let head = self
+                        .client
+                        .head_object()
+                        .bucket(&self.bucket)
+                        .key(&self.key);
+                    head.send().await.map_err(CallFailed::sdk(WRITE))?;
+                }
+                Err(error) => return Err(CallFailed::sdk(WRITE)(error)),
+            }
         }
         Ok(())
     }

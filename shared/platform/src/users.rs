@@ -1,10 +1,10 @@
 //! The users table: the roster in brief, users as a whole, and conditional writes in batches. What is to
 //! be written is decided in `mapping`; the shape of an item does not leave this file.
 
+use crate::aws::Aws;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key, PK, SK, user_shards};
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
@@ -15,6 +15,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use mapping::fields::Status;
 use mapping::identity::{EmailKey, IdentityHash, PortalId, UserId};
+use mapping::plan::Outcome;
 use mapping::record::Fingerprint;
 use mapping::roster::{Roster, RosterEntry};
 use mapping::user::User;
@@ -30,10 +31,9 @@ pub const WRITE_BATCH: usize = 25;
 /// Partitions read at the same time: enough to keep one CPU busy decoding.
 const SHARDS_IN_FLIGHT: usize = 4;
 
-/// How long a request that DynamoDB throttles is repeated before the invocation fails and is repeated.
-const RETRY_LIMIT: u32 = 12;
-const RETRY_FIRST: Duration = Duration::from_millis(50);
-const RETRY_LONGEST: Duration = Duration::from_secs(5);
+/// Pauses before keys that DynamoDB left out are asked for again; each is twice as long as the one before.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_LONGEST: Duration = Duration::from_secs(5);
 
 /// The users of all portals.
 #[derive(Clone)]
@@ -53,6 +53,8 @@ pub struct StoredUser {
     pub version: u64,
     /// `<upload_id>#<run>` of the run that wrote last.
     pub last_write: Option<String>,
+    /// What that write came to.
+    pub last_outcome: Option<Outcome>,
 }
 
 /// A write on behalf of one run.
@@ -61,6 +63,8 @@ pub struct UserWrite {
     pub user_id: UserId,
     /// What is written.
     pub kind: WriteKind,
+    /// What it comes to. Stored with the user, so that a run that is taken up again counts it as it was.
+    pub outcome: Outcome,
 }
 
 /// What a [`UserWrite`] does; each is conditional.
@@ -89,6 +93,8 @@ pub enum Written {
     Done,
     /// The condition did not hold; the user as it stands, if there is one.
     Refused(Option<Box<StoredUser>>),
+    /// DynamoDB had no capacity for it just now; it may be sent again.
+    Throttled,
 }
 
 /// On whose behalf a write is made.
@@ -105,9 +111,9 @@ pub struct WriteContext {
 
 impl Users {
     /// The table of this name.
-    pub fn new(config: &SdkConfig, table: String) -> Self {
+    pub fn new(aws: &Aws, table: String) -> Self {
         Users {
-            client: Client::new(config),
+            client: aws.dynamodb.clone(),
             table,
         }
     }
@@ -163,7 +169,7 @@ impl Users {
         let mut found = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(READ_BATCH) {
             let mut keys: Vec<Item> = ids.iter().map(|id| Key::user(portal, *id).item()).collect();
-            let mut pause = Pause::default();
+            let mut pause = PAUSE_FIRST;
             while !keys.is_empty() {
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(keys))
@@ -186,14 +192,16 @@ impl Users {
                     .remove(&self.table);
                 keys = rest.map(|rest| rest.keys).unwrap_or_default();
                 if !keys.is_empty() {
-                    pause.wait(WHAT).await?;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_LONGEST);
                 }
             }
         }
         Ok(found)
     }
 
-    /// Makes up to [`WRITE_BATCH`] conditional writes in one request; the answers are in their order.
+    /// Makes up to [`WRITE_BATCH`] conditional writes in one request; the answers are in their order. A write
+    /// that was throttled is not repeated here: the caller knows whether it still may.
     ///
     /// # Errors
     ///
@@ -205,79 +213,62 @@ impl Users {
         writes: &[UserWrite],
     ) -> Result<Vec<Written>, CallFailed> {
         const WHAT: &str = "write users";
-        let mut written: Vec<Option<Written>> = writes.iter().map(|_| None).collect();
-        let mut pause = Pause::default();
-        loop {
-            let open: Vec<usize> = (0..writes.len())
-                .filter(|at| written[*at].is_none())
-                .collect();
-            if open.is_empty() {
-                return Ok(written.into_iter().flatten().collect());
-            }
-            let statements: Result<Vec<_>, _> = open
-                .iter()
-                .map(|at| self.statement(context, &writes[*at]))
-                .collect();
-            let answer = self
-                .client
-                .batch_execute_statement()
-                .set_statements(Some(statements.map_err(CallFailed::to(WHAT))?))
-                .send()
-                .await
-                .map_err(CallFailed::sdk(WHAT))?;
-            let responses = answer.responses.unwrap_or_default();
-            if responses.len() != open.len() {
-                return Err(malformed(WHAT));
-            }
-            for (at, response) in open.into_iter().zip(responses) {
-                let Some(error) = response.error else {
-                    written[at] = Some(Written::Done);
-                    continue;
-                };
-                match error.code {
-                    Some(
-                        BatchStatementErrorCodeEnum::ConditionalCheckFailed
-                        | BatchStatementErrorCodeEnum::DuplicateItem,
-                    ) => {
-                        written[at] = Some(Written::Refused(
-                            self.as_it_stands(context, &writes[at], error.item).await?,
-                        ));
+        let statements: Result<Vec<_>, _> = writes
+            .iter()
+            .map(|write| self.statement(context, write))
+            .collect();
+        let answer = self
+            .client
+            .batch_execute_statement()
+            .set_statements(Some(statements.map_err(CallFailed::to(WHAT))?))
+            .send()
+            .await
+            .map_err(CallFailed::sdk(WHAT))?;
+        let responses = answer.responses.unwrap_or_default();
+        if responses.len() != writes.len() {
+            return Err(malformed(WHAT));
+        }
+        let mut written = Vec::with_capacity(writes.len());
+        let mut unseen = Vec::new();
+        for (write, response) in writes.iter().zip(responses) {
+            let Some(error) = response.error else {
+                written.push(Written::Done);
+                continue;
+            };
+            match error.code {
+                Some(
+                    BatchStatementErrorCodeEnum::ConditionalCheckFailed
+                    | BatchStatementErrorCodeEnum::DuplicateItem,
+                ) => {
+                    let found = error.item.as_ref().and_then(stored_user).map(Box::new);
+                    if found.is_none() {
+                        unseen.push(write.user_id);
                     }
-                    Some(
-                        BatchStatementErrorCodeEnum::ThrottlingError
-                        | BatchStatementErrorCodeEnum::ProvisionedThroughputExceeded
-                        | BatchStatementErrorCodeEnum::RequestLimitExceeded
-                        | BatchStatementErrorCodeEnum::InternalServerError
-                        | BatchStatementErrorCodeEnum::TransactionConflict,
-                    ) => {}
-                    code => {
-                        let code =
-                            code.map_or("no code".to_owned(), |code| code.as_str().to_owned());
-                        return Err(CallFailed::new(WHAT, format!("DynamoDB answered {code}")));
-                    }
+                    written.push(Written::Refused(found));
+                }
+                Some(
+                    BatchStatementErrorCodeEnum::ThrottlingError
+                    | BatchStatementErrorCodeEnum::ProvisionedThroughputExceeded
+                    | BatchStatementErrorCodeEnum::RequestLimitExceeded
+                    | BatchStatementErrorCodeEnum::InternalServerError
+                    | BatchStatementErrorCodeEnum::TransactionConflict,
+                ) => written.push(Written::Throttled),
+                code => {
+                    let code = code.map_or("no code".to_owned(), |code| code.as_str().to_owned());
+                    return Err(CallFailed::new(WHAT, format!("DynamoDB answered {code}")));
                 }
             }
-            if written.iter().any(Option::is_none) {
-                pause.wait(WHAT).await?;
+        }
+        // What a refused write found comes with the answer only for some.
+        if !unseen.is_empty() {
+            let mut found = self.get(context.portal, &unseen).await?;
+            for (write, written) in writes.iter().zip(&mut written) {
+                if let Written::Refused(none @ None) = written {
+                    *none = found.remove(&write.user_id).map(Box::new);
+                }
             }
         }
-    }
-
-    /// The item that a refused write found; it comes with the answer, or is read.
-    async fn as_it_stands(
-        &self,
-        context: &WriteContext,
-        write: &UserWrite,
-        item: Option<Item>,
-    ) -> Result<Option<Box<StoredUser>>, CallFailed> {
-        match item.as_ref().and_then(stored_user) {
-            Some(user) => Ok(Some(Box::new(user))),
-            None => Ok(self
-                .get(context.portal, &[write.user_id])
-                .await?
-                .remove(&write.user_id)
-                .map(Box::new)),
-        }
+        Ok(written)
     }
 
     fn statement(
@@ -291,7 +282,7 @@ impl Users {
             WriteKind::Create(user) => {
                 let (names, values): (Vec<_>, Vec<_>) = created(context, &key, write.user_id)
                     .into_iter()
-                    .chain(changed(context, user, 1))
+                    .chain(changed(context, user, 1, write.outcome))
                     .unzip();
                 let columns: Vec<String> =
                     names.iter().map(|name| format!("'{name}': ?")).collect();
@@ -304,9 +295,11 @@ impl Users {
                     values,
                 )
             }
-            WriteKind::Update { after, version } => {
-                self.update(&key, *version, changed(context, after, version + 1))
-            }
+            WriteKind::Update { after, version } => self.update(
+                &key,
+                *version,
+                changed(context, after, version + 1, write.outcome),
+            ),
             WriteKind::Refresh {
                 fingerprint,
                 version,
@@ -353,28 +346,6 @@ impl Users {
     }
 }
 
-/// Waits between repetitions, longer each time.
-#[derive(Default)]
-struct Pause {
-    times: u32,
-}
-
-impl Pause {
-    async fn wait(&mut self, what: &'static str) -> Result<(), CallFailed> {
-        if self.times == RETRY_LIMIT {
-            return Err(CallFailed::new(what, "DynamoDB throttled every repetition"));
-        }
-        tokio::time::sleep(
-            RETRY_FIRST
-                .saturating_mul(1 << self.times)
-                .min(RETRY_LONGEST),
-        )
-        .await;
-        self.times += 1;
-        Ok(())
-    }
-}
-
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
@@ -406,7 +377,8 @@ fn changed(
     context: &WriteContext,
     user: &User,
     version: u64,
-) -> [(&'static str, AttributeValue); 12] {
+    outcome: Outcome,
+) -> [(&'static str, AttributeValue); 13] {
     // In full, so that a new field does not compile until it is stored.
     let User {
         email,
@@ -436,6 +408,7 @@ fn changed(
         ("last_upload_id", text(&context.upload_id)),
         ("version", AttributeValue::N(version.to_string())),
         ("last_write", text(&context.last_write)),
+        ("last_outcome", text(outcome.as_str())),
     ]
 }
 
@@ -488,5 +461,6 @@ fn stored_user(item: &Item) -> Option<StoredUser> {
         },
         version: item.get("version")?.as_n().ok()?.parse().ok()?,
         last_write: string(item, "last_write").cloned(),
+        last_outcome: string(item, "last_outcome").and_then(|text| Outcome::parse(text)),
     })
 }

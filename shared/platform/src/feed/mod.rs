@@ -1,21 +1,29 @@
 //! The feed table: what the system knows of portals, mappings and uploads. One file for each kind of
 //! item; the item's shape does not leave it.
 
+mod lease;
 mod mappings;
 mod portals;
+mod queue;
+mod run;
 mod uploads;
 
+pub use lease::{Acquired, LEASE, Lease, LeaseItem, LeaseLost, Standing};
 pub use mappings::StoredMapping;
 pub use portals::{Authorisation, Group, NamedField, Portal, PortalSettings};
+pub use queue::QueueEntry;
+pub use run::{Saved, TakenUp};
 pub use uploads::{
-    Claim, Cursor, Held, ObjectVersion, Others, UploadId, UploadKind, UploadRecord, UploadStatus,
+    Arrived, Claim, Cursor, Held, ObjectVersion, Others, UploadId, UploadKind, UploadRecord,
+    UploadStatus,
 };
 
+use crate::aws::Aws;
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use serde::Serialize;
@@ -30,9 +38,9 @@ pub struct FeedTable {
 
 impl FeedTable {
     /// The table of this name.
-    pub fn new(config: &SdkConfig, table: String) -> Self {
+    pub fn new(aws: &Aws, table: String) -> Self {
         FeedTable {
-            client: Client::new(config),
+            client: aws.dynamodb.clone(),
             table,
         }
     }
@@ -62,16 +70,23 @@ impl FeedTable {
 /// Whether a transaction was cancelled because one of its conditions did not hold, or because another
 /// write of the same items was under way. Anything else, such as throttling, is a failure.
 fn condition_failed<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
-        error.as_service_error()
-    else {
-        return false;
+    reasons(error).any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+}
+
+/// Whether another write of the same items was under way, and nothing else speaks against the transaction.
+fn only_in_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
+    reasons(error).any(|code| code == "TransactionConflict")
+        && reasons(error).all(|code| matches!(code, "TransactionConflict" | "None"))
+}
+
+fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> impl Iterator<Item = &str> {
+    let cancelled = match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons()
+        }
+        _ => &[],
     };
-    let mut codes = cancelled
-        .cancellation_reasons()
-        .iter()
-        .filter_map(|reason| reason.code());
-    codes.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+    cancelled.iter().filter_map(|reason| reason.code())
 }
 
 /// Whether an update was refused because its condition did not hold.
@@ -79,6 +94,13 @@ fn update_refused<R>(error: &SdkError<UpdateItemError, R>) -> bool {
     error
         .as_service_error()
         .is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+}
+
+/// Whether a put was refused because its condition did not hold.
+fn put_refused<R>(error: &SdkError<PutItemError, R>) -> bool {
+    error
+        .as_service_error()
+        .is_some_and(PutItemError::is_conditional_check_failed_exception)
 }
 
 /// The attributes of `value` under `key`. What is `None` is absent.

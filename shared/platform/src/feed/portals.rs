@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use mapping::fields::{CustomFieldName, FieldCatalogue};
 use mapping::identity::PortalId;
+use mapping::order::UploadOrder;
 use serde::{Deserialize, Serialize};
 
 /// A portal.
@@ -21,6 +22,8 @@ pub struct Portal {
     /// Goes up with every change of settings or mapping, which must fit each other: who changes one says
     /// which state it was checked against.
     pub revision: u64,
+    /// The place of the newest file that was planned, rehearsals aside.
+    pub newest_planned: Option<UploadOrder>,
 }
 
 /// What an operator sets up for a portal.
@@ -103,6 +106,8 @@ struct PortalItem {
     #[serde(default)]
     last_mapping_version: u64,
     revision: u64,
+    #[serde(default)]
+    newest_planned: Option<UploadOrder>,
 }
 
 /// The line in the list of portals; the portal's own item has the rest.
@@ -122,6 +127,7 @@ impl From<PortalItem> for Portal {
                 .map(|(by, at)| Authorisation { by, at }),
             last_mapping_version: item.last_mapping_version,
             revision: item.revision,
+            newest_planned: item.newest_planned,
         }
     }
 }

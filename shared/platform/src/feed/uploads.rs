@@ -1,18 +1,22 @@
-//! `UPLOAD#<ulid>` and `OBJECT#<hash>`: the upload record, and what makes an upload happen once.
+//! `UPLOAD#<ulid>` and `OBJECT#<hash>`: the upload record, and what makes an upload happen once. What a
+//! run writes of it is in `run.rs`.
 
-use super::{FeedTable, condition_failed, item_of, update_refused};
+use super::queue::QueueItem;
+use super::{FeedTable, condition_failed, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
-use crate::keys::{Item, Key, PK, SK, UPLOAD_PREFIX};
+use crate::keys::{Key, PK, SK, UPLOAD_PREFIX};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use jiff::Timestamp;
 use mapping::identity::PortalId;
+use mapping::order::{Sequencer, UploadOrder};
 use mapping::plan::RowCounts;
 use mapping::problem::Problem;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 use ulid::Ulid;
 
 /// One upload of a portal. Sorts by the time at which the file arrived.
@@ -23,10 +27,20 @@ pub struct UploadId(Ulid);
 impl UploadId {
     /// The upload of an object's version: the same again for an event that is delivered twice.
     pub fn of(object: &ObjectVersion, received_at: Timestamp) -> Self {
+        Self::from_digest(object.digest(), received_at)
+    }
+
+    /// The upload that repeats this one: the same again for a request that is repeated by its sender's
+    /// client within a millisecond.
+    pub fn replay(self, now: Timestamp) -> Self {
+        Self::from_digest(Sha256::digest(self.to_string()).into(), now)
+    }
+
+    fn from_digest(digest: [u8; 32], time: Timestamp) -> Self {
         let mut random = [0; 16];
         // 80 bits, as many as a ULID has beside its time.
-        random[6..].copy_from_slice(&object.digest()[..10]);
-        let milliseconds = u64::try_from(received_at.as_millisecond()).unwrap_or(0);
+        random[6..].copy_from_slice(&digest[..10]);
+        let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or(0);
         UploadId(Ulid::from_parts(milliseconds, u128::from_be_bytes(random)))
     }
 }
@@ -86,11 +100,17 @@ impl ObjectVersion {
     }
 
     fn hash(&self) -> String {
-        self.digest()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hexadecimal(&self.digest())
     }
+}
+
+/// A key of an object may be longer than what a sort key has room for.
+pub(super) fn key_hash(key: &str) -> String {
+    hexadecimal(&Sha256::digest(key))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What made an upload.
@@ -119,6 +139,8 @@ pub enum UploadStatus {
     CompletedWithProblems,
     /// The file was refused as a whole.
     Rejected,
+    /// Something on our side kept the file from being processed to its end.
+    Failed,
 }
 
 impl UploadStatus {
@@ -126,8 +148,16 @@ impl UploadStatus {
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            UploadStatus::Completed | UploadStatus::CompletedWithProblems | UploadStatus::Rejected
+            UploadStatus::Completed
+                | UploadStatus::CompletedWithProblems
+                | UploadStatus::Rejected
+                | UploadStatus::Failed
         )
+    }
+
+    /// Whether somebody has begun with it, and not come to an end.
+    pub fn is_running(self) -> bool {
+        !self.is_final() && self != UploadStatus::Queued
     }
 }
 
@@ -235,14 +265,79 @@ impl UploadRecord {
     }
 }
 
-/// The item: the record, and which bytes it is about.
+/// A file that has arrived: the record of its upload, and what the history does not show.
+#[derive(Clone)]
+pub struct Arrived {
+    /// As it begins.
+    pub record: UploadRecord,
+    /// Which bytes.
+    pub object: ObjectVersion,
+    /// Of the event.
+    pub sequencer: Option<Sequencer>,
+}
+
+impl Arrived {
+    /// Its place among the portal's files.
+    pub fn order(&self) -> UploadOrder {
+        UploadOrder {
+            received_at: self.record.received_at.clone(),
+            key: self.record.key.clone(),
+            sequencer: self.sequencer.clone(),
+        }
+    }
+}
+
+/// The item: the record, which bytes it is about, and how far a run has come with it.
 #[derive(Serialize, Deserialize)]
-struct UploadItem {
+pub(super) struct UploadItem {
     #[serde(flatten)]
-    record: UploadRecord,
+    pub(super) record: UploadRecord,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    version_id: Option<String>,
-    etag: String,
+    pub(super) version_id: Option<String>,
+    pub(super) etag: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sequencer: Option<Sequencer>,
+    /// The token of the lease under which the item was written last.
+    #[serde(default)]
+    pub(super) fence: u64,
+    /// How often the upload was taken up since it last came forward.
+    #[serde(default)]
+    pub(super) attempts: u32,
+    /// How many of the plan's steps are done, from the first on.
+    #[serde(default)]
+    pub(super) applied: u64,
+    /// The token under which the exceptions of those steps are kept; absent: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) exceptions_by: Option<u64>,
+}
+
+impl From<&Arrived> for UploadItem {
+    fn from(arrived: &Arrived) -> Self {
+        UploadItem {
+            record: arrived.record.clone(),
+            version_id: arrived.object.version_id.clone(),
+            etag: arrived.object.etag.clone(),
+            sequencer: arrived.sequencer.clone(),
+            fence: 0,
+            attempts: 0,
+            applied: 0,
+            exceptions_by: None,
+        }
+    }
+}
+
+impl From<UploadItem> for Arrived {
+    fn from(item: UploadItem) -> Self {
+        Arrived {
+            object: ObjectVersion {
+                key: item.record.key.clone(),
+                version_id: item.version_id,
+                etag: item.etag,
+            },
+            sequencer: item.sequencer,
+            record: item.record,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -252,74 +347,136 @@ struct ObjectItem {
 
 /// What became of a claim.
 pub enum Claim {
-    /// It is new, and ours.
-    New(UploadRecord),
-    /// The object's version was claimed before.
-    Known(UploadRecord),
+    /// It is new, and in the queue.
+    New,
+    /// The object's version was claimed before, by this upload.
+    Known(Box<UploadRecord>),
 }
 
 /// Where a page of the history ends. Opaque to callers; it is the last upload's id.
 pub type Cursor = UploadId;
 
+/// Deliveries of one event at the same moment meet in the table; one of them wins within this.
+const CLAIM_TRIES: u32 = 20;
+const CLAIM_PAUSE: Duration = Duration::from_millis(50);
+
 impl FeedTable {
-    /// Claims an object's version: writes `record` unless the version was claimed before.
+    /// Claims an object's version: unless that was done before, writes the upload and puts it into the
+    /// portal's queue. An upload that was claimed before and has not ended is put there again: that costs
+    /// nothing, and no upload is ever outside of the queue.
     ///
     /// # Errors
     ///
     /// The table could not be written or read.
-    pub async fn claim(
-        &self,
-        record: UploadRecord,
-        object: &ObjectVersion,
-    ) -> Result<Claim, CallFailed> {
+    pub async fn claim(&self, arrived: &Arrived, now: Timestamp) -> Result<Claim, CallFailed> {
         const WHAT: &str = "claim the upload";
-        let portal = record.portal_id;
-        let object_key = Key::object(portal, &object.hash());
-        let upload = UploadItem {
-            record,
-            version_id: object.version_id.clone(),
-            etag: object.etag.clone(),
+        let portal = arrived.record.portal_id;
+        let object_key = Key::object(portal, &arrived.object.hash());
+        let claimed = ObjectItem {
+            upload_id: arrived.record.upload_id,
         };
-        let items = [
-            item_of(
-                WHAT,
-                &object_key,
-                ObjectItem {
-                    upload_id: upload.record.upload_id,
-                },
-            )?,
-            item_of(WHAT, &Key::upload(portal, upload.record.upload_id), &upload)?,
-        ];
+        for _ in 0..CLAIM_TRIES {
+            let object_item = item_of(WHAT, &object_key, &claimed)?;
+            if self
+                .put_upload(WHAT, arrived, Some(object_item), now)
+                .await?
+            {
+                return Ok(Claim::New);
+            }
+            // It exists, or another delivery is claiming it right now and there is nothing to read yet.
+            if let Some(claimed) = self.get::<ObjectItem>(WHAT, object_key.clone()).await? {
+                let Some(known) = self.upload_item(portal, claimed.upload_id).await? else {
+                    return Err(CallFailed::new(
+                        WHAT,
+                        "the object is claimed and its upload is gone",
+                    ));
+                };
+                let known = Arrived::from(known);
+                if !known.record.status.is_final() {
+                    self.put_in_queue(&known, now).await?;
+                }
+                return Ok(Claim::Known(Box::new(known.record)));
+            }
+            tokio::time::sleep(CLAIM_PAUSE).await;
+        }
+        Err(CallFailed::new(
+            WHAT,
+            "other deliveries were claiming the same object",
+        ))
+    }
+
+    /// Writes a new upload and puts it into the portal's queue. `false`: the upload, or the item beside it,
+    /// is there already, or is being written.
+    pub(super) async fn put_upload(
+        &self,
+        what: &'static str,
+        arrived: &Arrived,
+        beside: Option<crate::keys::Item>,
+        now: Timestamp,
+    ) -> Result<bool, CallFailed> {
+        let (portal, record) = (arrived.record.portal_id, &arrived.record);
+        let new = "attribute_not_exists(pk)";
+        let upload = item_of(
+            what,
+            &Key::upload(portal, record.upload_id),
+            UploadItem::from(arrived),
+        )?;
+        let (key, entry) = QueueItem::of(arrived, now);
+        let entry = item_of(what, &key, entry)?;
+        let items = [(upload, Some(new)), (entry, None)].into_iter();
         let mut request = self.client.transact_write_items();
-        for item in items {
+        for (item, condition) in items.chain(beside.map(|item| (item, Some(new)))) {
             let put = Put::builder()
                 .table_name(&self.table)
                 .set_item(Some(item))
-                .condition_expression("attribute_not_exists(pk)")
+                .set_condition_expression(condition.map(str::to_owned))
                 .build()
-                .map_err(CallFailed::to(WHAT))?;
+                .map_err(CallFailed::to(what))?;
             request = request.transact_items(TransactWriteItem::builder().put(put).build());
         }
         match request.send().await {
-            Ok(_) => return Ok(Claim::New(upload.record)),
-            Err(error) if condition_failed(&error) => {}
-            Err(error) => return Err(CallFailed::sdk(WHAT)(error)),
+            Ok(_) => Ok(true),
+            Err(error) if condition_failed(&error) => Ok(false),
+            Err(error) => Err(CallFailed::sdk(what)(error)),
         }
-        // Cancelled because it exists, or because another delivery is claiming it right now; in that case
-        // there is nothing to read yet, and the event is repeated.
-        let Some(claimed) = self.get::<ObjectItem>(WHAT, object_key).await? else {
-            return Err(CallFailed::new(
-                WHAT,
-                "another delivery is claiming the same object",
-            ));
+    }
+
+    /// Puts the same object version into the queue once more, as a new upload that arrives now. `None`: that
+    /// was done this very millisecond.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written or read; or the upload is gone.
+    pub async fn replay(
+        &self,
+        upload: &UploadRecord,
+        now: Timestamp,
+    ) -> Result<Option<UploadRecord>, CallFailed> {
+        const WHAT: &str = "replay the upload";
+        let Some(item) = self.upload_item(upload.portal_id, upload.upload_id).await? else {
+            return Err(CallFailed::new(WHAT, "the upload is gone"));
         };
-        match self.upload(portal, claimed.upload_id).await? {
-            Some(known) => Ok(Claim::Known(known)),
-            None => Err(CallFailed::new(
-                WHAT,
-                "the object is claimed and its upload is gone",
-            )),
-        }
+        let mut again = Arrived::from(item);
+        again.record = UploadRecord {
+            upload_id: upload.upload_id.replay(now),
+            ..UploadRecord::new(
+                upload.portal_id,
+                &again.object,
+                upload.size_bytes,
+                upload.rehearsal,
+                now,
+            )
+        };
+        let written = self.put_upload(WHAT, &again, None, now).await?;
+        Ok(written.then_some(again.record))
+    }
+
+    pub(super) async fn upload_item(
+        &self,
+        portal: PortalId,
+        id: UploadId,
+    ) -> Result<Option<UploadItem>, CallFailed> {
+        self.get("read the upload", Key::upload(portal, id)).await
     }
 
     /// One upload.
@@ -332,8 +489,7 @@ impl FeedTable {
         portal: PortalId,
         id: UploadId,
     ) -> Result<Option<UploadRecord>, CallFailed> {
-        let item: Option<UploadItem> = self.get("read the upload", Key::upload(portal, id)).await?;
-        Ok(item.map(|item| item.record))
+        Ok(self.upload_item(portal, id).await?.map(|item| item.record))
     }
 
     /// The newest uploads before `cursor`, at most `limit`, and where the next page begins.
@@ -373,40 +529,6 @@ impl FeedTable {
             None
         };
         Ok((records, next))
-    }
-
-    /// Stores how far the upload has come: every attribute of the record, and none besides. `false`: the
-    /// upload has ended already, by another delivery of its event, or was erased; what ended stays so.
-    ///
-    /// # Errors
-    ///
-    /// The table could not be written.
-    pub async fn put_progress(&self, record: &UploadRecord) -> Result<bool, CallFailed> {
-        const WHAT: &str = "store the progress";
-        let attributes: Item =
-            serde_dynamo::to_item(record).map_err(CallFailed::malformed(WHAT))?;
-        let mut request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::upload(record.portal_id, record.upload_id).item()))
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(finished_at)");
-        let mut sets = Vec::new();
-        for (nth, (name, value)) in attributes.into_iter().enumerate() {
-            sets.push(format!("#a{nth} = :a{nth}"));
-            request = request
-                .expression_attribute_names(format!("#a{nth}"), name)
-                .expression_attribute_values(format!(":a{nth}"), value);
-        }
-        match request
-            .update_expression(format!("SET {}", sets.join(", ")))
-            .send()
-            .await
-        {
-            Ok(_) => Ok(true),
-            Err(error) if update_refused(&error) => Ok(false),
-            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
-        }
     }
 }
 

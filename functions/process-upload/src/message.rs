@@ -1,0 +1,70 @@
+//! The edge: what the function is invoked with. S3 tells of files; we tell ourselves, and others tell us,
+//! that a portal has work; the schedule asks for a sweep.
+
+use crate::failure::Failure;
+use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
+use mapping::identity::PortalId;
+use platform::wake::Wake;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What there is to do.
+pub(crate) enum Message {
+    /// Files have arrived.
+    Files(Vec<S3EventRecord>),
+    /// A portal's queue is to be looked at.
+    Wake(PortalId),
+    /// Everything that is due is to be woken.
+    Sweep,
+}
+
+/// The schedule's own event (template.yaml).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SweepEvent {
+    #[serde(rename = "sweep")]
+    _sweep: bool,
+}
+
+impl Message {
+    pub(crate) fn parse(event: Value) -> Result<Self, Failure> {
+        if let Ok(SweepEvent { .. }) = SweepEvent::deserialize(&event) {
+            return Ok(Message::Sweep);
+        }
+        if let Ok(Wake { portal_id }) = Wake::deserialize(&event) {
+            return Ok(Message::Wake(portal_id));
+        }
+        let event: S3Event = serde_json::from_value(event)
+            .map_err(|_| Failure::MalformedEvent("it has no form that is known"))?;
+        Ok(Message::Files(event.records))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_kind_of_event_is_known_by_its_form() {
+        let sample = include_str!("../../../events/process-upload.json");
+        let sample = serde_json::from_str(sample).unwrap();
+        assert!(
+            matches!(Message::parse(sample), Ok(Message::Files(records)) if records.len() == 1)
+        );
+        assert!(matches!(
+            Message::parse(json!({"portal_id": "1001"})),
+            Ok(Message::Wake(portal)) if portal.to_string() == "1001"
+        ));
+        assert!(matches!(
+            Message::parse(json!({"sweep": true})),
+            Ok(Message::Sweep)
+        ));
+        for unknown in [json!({"portal_id": "x"}), json!({}), json!(null), json!([])] {
+            assert!(matches!(
+                Message::parse(unknown),
+                Err(Failure::MalformedEvent(_))
+            ));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One upload in the hands of one worker: the record, how far it has come, and the lease under which that is
+//! stored. Stored often enough to watch and to go on from, rarely enough to cost nothing.
+
+use crate::failure::Failure;
+use crate::feed::Feed;
+use crate::time_limit::TimeLimit;
+use jiff::{SignedDuration, Timestamp};
+use mapping::plan::{Exceptions, encode_exceptions};
+use platform::feed::{
+    Lease, ObjectVersion, QueueEntry, Saved, TakenUp, UploadRecord, UploadStatus,
+};
+
+/// People who watch look about once a second.
+const STORE_EVERY: SignedDuration = SignedDuration::from_secs(1);
+
+/// How often an upload is taken over without coming forward before it is given up.
+const TAKEOVERS: u32 = 5;
+
+/// An upload that is being processed.
+pub(crate) struct Run<'r> {
+    pub(crate) feed: &'r Feed,
+    pub(crate) lease: &'r Lease,
+    pub(crate) limit: &'r TimeLimit,
+    pub(crate) entry: &'r QueueEntry,
+    pub(crate) upload: UploadRecord,
+    pub(crate) object: ObjectVersion,
+    /// What is known to be applied, and stored.
+    saved: Saved,
+    attempts: u32,
+    came_forward: bool,
+    stored_at: Option<Timestamp>,
+}
+
+impl<'r> Run<'r> {
+    pub(crate) fn new(
+        feed: &'r Feed,
+        lease: &'r Lease,
+        limit: &'r TimeLimit,
+        entry: &'r QueueEntry,
+        taken: TakenUp,
+    ) -> Self {
+        Run {
+            feed,
+            lease,
+            limit,
+            entry,
+            upload: taken.record,
+            object: taken.object,
+            saved: taken.saved,
+            attempts: taken.attempts,
+            came_forward: false,
+            stored_at: None,
+        }
+    }
+
+    /// Whether the upload was taken over so often without coming forward that it is given up.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.attempts > TAKEOVERS
+    }
+
+    /// What is known to be applied.
+    pub(crate) fn saved(&self) -> Saved {
+        self.saved
+    }
+
+    /// In this stage, with so many bytes of the file behind it. Stored if the stage is another, or if it
+    /// was not stored for a while.
+    pub(crate) async fn at(&mut self, stage: UploadStatus, bytes: u64) -> Result<(), Failure> {
+        let entered = self.enter(stage, bytes);
+        if entered || self.is_due() {
+            self.store().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The plan's first `applied` steps are done, and these exceptions were met. Stored if it was not for a
+    /// while, or if `now`.
+    pub(crate) async fn applied(
+        &mut self,
+        applied: u64,
+        exceptions: &Exceptions,
+        now: bool,
+    ) -> Result<(), Failure> {
+        if !(now || self.is_due()) {
+            return Ok(());
+        }
+        // Beside the plan, and before the position that counts on them. Later ones may be among them: a run
+        // that goes on from here meets those rows again and puts right what is kept of them.
+        if !exceptions.is_empty() {
+            let (portal, upload) = (self.upload.portal_id, self.upload.upload_id);
+            let (token, kept) = (self.lease.token(), encode_exceptions(exceptions)?);
+            let reports = &self.feed.reports;
+            reports.keep_exceptions(portal, upload, token, kept).await?;
+            self.saved.exceptions_by = Some(token);
+        }
+        self.came_forward |= applied > self.saved.applied;
+        self.saved.applied = applied;
+        self.store().await
+    }
+
+    /// The plan is kept: the upload is being applied from now on, and no older file may follow.
+    pub(crate) async fn planned(&mut self) -> Result<(), Failure> {
+        self.enter(UploadStatus::Applying, 0);
+        let planned = crate::admit::planned_before(self).await?;
+        let stored = self
+            .feed
+            .table
+            .put_planned(&self.upload, self.entry, &planned, self.lease);
+        self.owned(stored.await?)
+    }
+
+    /// The upload has ended like this.
+    pub(crate) async fn finish(&mut self, status: UploadStatus) -> Result<(), Failure> {
+        self.enter(status, 0);
+        let stored = self
+            .feed
+            .table
+            .finish(&self.upload, self.saved, self.entry, self.lease);
+        self.owned(stored.await?)
+    }
+
+    /// Whether the stage is another than before.
+    fn enter(&mut self, stage: UploadStatus, bytes: u64) -> bool {
+        // Taken up again, a walk passes through stages once more; what people see does not go back.
+        let percent = percent(stage, bytes, self.upload.size_bytes);
+        self.came_forward |= percent > self.upload.progress_percent;
+        self.upload.progress_percent = self.upload.progress_percent.max(percent);
+        let entered = self.upload.status != stage;
+        self.upload.status = stage;
+        entered
+    }
+
+    fn is_due(&self) -> bool {
+        let now = (self.feed.clock)();
+        self.stored_at
+            .is_none_or(|stored| now.duration_since(stored) >= STORE_EVERY)
+    }
+
+    async fn store(&mut self) -> Result<(), Failure> {
+        let table = &self.feed.table;
+        let stored = table.put_progress(&self.upload, self.saved, self.came_forward, self.lease);
+        self.owned(stored.await?)?;
+        self.came_forward = false;
+        self.stored_at = Some((self.feed.clock)());
+        Ok(())
+    }
+
+    fn owned(&self, stored: bool) -> Result<(), Failure> {
+        if stored {
+            Ok(())
+        } else {
+            Err(Failure::LeaseLost)
+        }
+    }
+}
+
+/// Where each stage begins and ends, in percent of the whole.
+fn percent(stage: UploadStatus, bytes: u64, of: u64) -> u8 {
+    let (from, to) = match stage {
+        UploadStatus::Queued => (0, 0),
+        UploadStatus::Scanning => (0, 40),
+        UploadStatus::Planning => (40, 60),
+        UploadStatus::Applying => (60, 99),
+        UploadStatus::Completed
+        | UploadStatus::CompletedWithProblems
+        | UploadStatus::Rejected
+        | UploadStatus::Failed => (100, 100),
+    };
+    let part = (bytes.min(of) * (to - from)).checked_div(of).unwrap_or(0);
+    u8::try_from(from + part).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_goes_from_0_to_100_through_the_stages() {
+        for (stage, bytes, expected) in [
+            (UploadStatus::Queued, 0, 0),
+            (UploadStatus::Scanning, 50, 20),
+            (UploadStatus::Scanning, 500, 40),
+            (UploadStatus::Planning, 0, 40),
+            (UploadStatus::Applying, 100, 99),
+            (UploadStatus::Completed, 0, 100),
+        ] {
+            assert_eq!(percent(stage, bytes, 100), expected);
+        }
+        assert_eq!(percent(UploadStatus::Scanning, 0, 0), 0);
+    }
+}

@@ -1,0 +1,192 @@
+//! `QUEUE#<time>#<ulid>`: the files of a portal that wait for their turn or have it. An entry is written
+//! together with its upload and goes together with the upload's end, so nothing is forgotten in between.
+
+use super::uploads::{Arrived, UploadId, UploadStatus};
+use super::{FeedTable, LEASE, item_of, put_refused};
+use crate::clock::stamp;
+use crate::failure::CallFailed;
+use crate::keys::{Key, PK, QUEUE_PREFIX, SK, WORK_DUE_AT, WORK_SHARD, work_shard, work_shards};
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use mapping::identity::PortalId;
+use mapping::order::{Sequencer, UploadOrder};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A file in a portal's queue.
+#[derive(Clone, PartialEq, Eq)]
+pub struct QueueEntry {
+    /// Which upload.
+    pub upload_id: UploadId,
+    /// Its place.
+    pub order: UploadOrder,
+    /// Its plan is kept, and people may have been written: it goes on before anything else.
+    pub planned: bool,
+}
+
+/// The item. It is due when a lease that nobody renews would have ended: then the sweep looks.
+#[derive(Serialize, Deserialize)]
+pub(super) struct QueueItem {
+    upload_id: UploadId,
+    received_at: String,
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sequencer: Option<Sequencer>,
+    #[serde(default)]
+    planned: bool,
+    work_shard: String,
+    due_at: String,
+}
+
+impl QueueItem {
+    pub(super) fn of(arrived: &Arrived, now: Timestamp) -> (Key, Self) {
+        let UploadOrder {
+            received_at,
+            key,
+            sequencer,
+        } = arrived.order();
+        let (portal, upload_id) = (arrived.record.portal_id, arrived.record.upload_id);
+        let at = Key::queued(portal, &received_at, upload_id);
+        let entry = QueueItem {
+            upload_id,
+            received_at,
+            key,
+            sequencer,
+            planned: arrived.record.status == UploadStatus::Applying,
+            work_shard: work_shard(portal),
+            due_at: stamp(now + LEASE),
+        };
+        (at, entry)
+    }
+}
+
+impl From<QueueItem> for QueueEntry {
+    fn from(item: QueueItem) -> Self {
+        QueueEntry {
+            upload_id: item.upload_id,
+            order: UploadOrder {
+                received_at: item.received_at,
+                key: item.key,
+                sequencer: item.sequencer,
+            },
+            planned: item.planned,
+        }
+    }
+}
+
+impl FeedTable {
+    /// Who is next, read consistently: the one that was begun and planned, else the first in order.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read.
+    pub async fn next_in_queue(&self, portal: PortalId) -> Result<Option<QueueEntry>, CallFailed> {
+        const WHAT: &str = "read the queue";
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", AttributeValue::S(portal.to_string()))
+            .expression_attribute_values(":prefix", AttributeValue::S(QUEUE_PREFIX.to_owned()))
+            .consistent_read(true)
+            .into_paginator()
+            .send();
+        let mut next: Option<QueueEntry> = None;
+        while let Some(page) = pages.next().await {
+            let items = page
+                .map_err(CallFailed::sdk(WHAT))?
+                .items
+                .unwrap_or_default();
+            let items: Vec<QueueItem> =
+                serde_dynamo::from_items(items).map_err(CallFailed::malformed(WHAT))?;
+            for entry in items.into_iter().map(QueueEntry::from) {
+                let comes_first = |other: &QueueEntry| {
+                    (!entry.planned, &entry.order) < (!other.planned, &other.order)
+                };
+                if next.as_ref().is_none_or(comes_first) {
+                    next = Some(entry);
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    /// Puts an upload into the queue that should be there; an entry that is there stays as it is.
+    pub(super) async fn put_in_queue(
+        &self,
+        arrived: &Arrived,
+        now: Timestamp,
+    ) -> Result<(), CallFailed> {
+        const WHAT: &str = "put the upload into the queue";
+        let (key, entry) = QueueItem::of(arrived, now);
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item_of(WHAT, &key, entry)?))
+            .condition_expression("attribute_not_exists(pk)");
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if put_refused(&error) => Ok(()),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+        }
+    }
+
+    /// Takes an entry out whose upload has ended.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn leave_queue(
+        &self,
+        portal: PortalId,
+        entry: &QueueEntry,
+    ) -> Result<(), CallFailed> {
+        let key = Key::queued(portal, &entry.order.received_at, entry.upload_id);
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key.item()))
+            .send()
+            .await
+            .map_err(CallFailed::sdk("take the upload out of the queue"))?;
+        Ok(())
+    }
+
+    /// Every portal where something is due: a lease that ended, a file that has waited for long.
+    ///
+    /// # Errors
+    ///
+    /// The index could not be read.
+    pub async fn portals_with_work(
+        &self,
+        now: Timestamp,
+    ) -> Result<BTreeSet<PortalId>, CallFailed> {
+        const WHAT: &str = "read what is due";
+        let mut portals = BTreeSet::new();
+        for shard in work_shards() {
+            let mut pages = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name("work")
+                .key_condition_expression("#shard = :shard AND #due <= :now")
+                .expression_attribute_names("#shard", WORK_SHARD)
+                .expression_attribute_names("#due", WORK_DUE_AT)
+                .expression_attribute_values(":shard", AttributeValue::S(shard))
+                .expression_attribute_values(":now", AttributeValue::S(stamp(now)))
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                for item in page.map_err(CallFailed::sdk(WHAT))?.items() {
+                    let portal = item.get(PK).and_then(|pk| pk.as_s().ok()?.parse().ok());
+                    portals.insert(portal.ok_or_else(|| CallFailed::malformed(WHAT)(()))?);
+                }
+            }
+        }
+        Ok(portals)
+    }
+}

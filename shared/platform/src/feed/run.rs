@@ -1,0 +1,347 @@
+//! What a run writes of an upload: taking it up, how far it has come, its plan, its end. Each write says
+//! under which lease it is made, and is refused once a later lease has written: a worker that lost its
+//! lease and does not know it changes nothing here (`docs/reliability.md`, "Fencing").
+
+use super::lease::Lease;
+use super::queue::QueueEntry;
+use super::uploads::{Arrived, ObjectVersion, UploadItem, UploadRecord, key_hash};
+use super::{FeedTable, condition_failed, item_of, only_in_conflict, update_refused};
+use crate::failure::CallFailed;
+use crate::keys::{Item, Key};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnValue, TransactWriteItem, Update,
+};
+use mapping::identity::PortalId;
+use mapping::order::{Planned, UploadOrder};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// An upload that a run goes on with.
+pub struct TakenUp {
+    /// As it stands.
+    pub record: UploadRecord,
+    /// Which bytes.
+    pub object: ObjectVersion,
+    /// How often it was taken up without coming forward, this time included.
+    pub attempts: u32,
+    /// What is known to be done.
+    pub saved: Saved,
+}
+
+/// How far the plan of an upload is applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// How many of its steps are done, from the first on.
+    pub applied: u64,
+    /// The token under which the exceptions met in them are kept; `None`: there were none.
+    pub exceptions_by: Option<u64>,
+}
+
+/// What is stored of a run beside the record.
+#[derive(Serialize)]
+struct ProgressItem<'r> {
+    #[serde(flatten)]
+    record: &'r UploadRecord,
+    applied: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exceptions_by: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NewestItem {
+    order: UploadOrder,
+}
+
+/// An update expression, and what it names.
+struct Sets {
+    expression: String,
+    names: HashMap<String, String>,
+    values: Item,
+}
+
+/// Holds for the run whose lease wrote last, until the upload has ended.
+const STILL_OURS: &str = "fence = :fence AND attribute_not_exists(finished_at)";
+
+impl FeedTable {
+    /// Takes an upload up under this lease: from now on no run of an earlier lease can write to it. `None`:
+    /// it has ended, or was erased.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written or read.
+    pub async fn take_up(
+        &self,
+        portal: PortalId,
+        entry: &QueueEntry,
+        lease: &Lease,
+    ) -> Result<Option<TakenUp>, CallFailed> {
+        const WHAT: &str = "take the upload up";
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::upload(portal, entry.upload_id).item()))
+            .update_expression("SET fence = :fence ADD attempts :one")
+            .condition_expression(
+                "attribute_exists(pk) AND attribute_not_exists(finished_at) \
+                 AND (attribute_not_exists(fence) OR fence < :fence)",
+            )
+            .expression_attribute_values(":fence", fence(lease))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        let item: Option<UploadItem> = match answer {
+            Ok(answer) => {
+                let item = answer.attributes.unwrap_or_default();
+                Some(serde_dynamo::from_item(item).map_err(CallFailed::malformed(WHAT))?)
+            }
+            // It has ended; or the answer was lost, and the SDK repeated what was done already.
+            Err(error) if update_refused(&error) => self
+                .upload_item(portal, entry.upload_id)
+                .await?
+                .filter(|item| item.fence == lease.token() && item.record.finished_at.is_none()),
+            Err(error) => return Err(CallFailed::sdk(WHAT)(error)),
+        };
+        Ok(item.map(|item| {
+            let attempts = item.attempts;
+            let saved = Saved {
+                applied: item.applied,
+                exceptions_by: item.exceptions_by,
+            };
+            let Arrived { record, object, .. } = item.into();
+            TakenUp {
+                record,
+                object,
+                attempts,
+                saved,
+            }
+        }))
+    }
+
+    /// What was planned before that can make a file of this key come too late.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read.
+    pub async fn planned_of_key(
+        &self,
+        portal: PortalId,
+        key: &str,
+    ) -> Result<Option<UploadOrder>, CallFailed> {
+        let key = Key::newest_of_key(portal, &key_hash(key));
+        let newest: Option<NewestItem> = self.get("read what was planned", key).await?;
+        Ok(newest.map(|newest| newest.order))
+    }
+
+    /// Stores how far the upload has come; `came_forward` says that it is further than ever before. `false`:
+    /// a later lease has taken it up, or it has ended.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn put_progress(
+        &self,
+        record: &UploadRecord,
+        saved: Saved,
+        came_forward: bool,
+        lease: &Lease,
+    ) -> Result<bool, CallFailed> {
+        const WHAT: &str = "store the progress";
+        let sets = progress(WHAT, record, saved, came_forward)?;
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::upload(record.portal_id, record.upload_id).item()))
+            .update_expression(sets.expression)
+            .set_expression_attribute_names(Some(sets.names))
+            .set_expression_attribute_values(Some(sets.values))
+            .condition_expression(STILL_OURS)
+            .expression_attribute_values(":fence", fence(lease));
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if update_refused(&error) => Ok(false),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+        }
+    }
+
+    /// The upload's plan is kept, and its people are written from now on: stores that, and, unless it is a
+    /// rehearsal, that no older file may come after it. `planned` is what was planned before. `false`: a
+    /// later lease has taken the upload up.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written or read.
+    pub async fn put_planned(
+        &self,
+        record: &UploadRecord,
+        entry: &QueueEntry,
+        planned: &Planned,
+        lease: &Lease,
+    ) -> Result<bool, CallFailed> {
+        const WHAT: &str = "store that the file is planned";
+        let portal = record.portal_id;
+        let begun = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(
+                Key::queued(portal, &entry.order.received_at, entry.upload_id).item(),
+            ))
+            .update_expression("SET planned = :yes")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":yes", AttributeValue::Bool(true));
+        let mut items = vec![
+            self.fenced(WHAT, record, Saved::default(), lease)?,
+            update(WHAT, begun)?,
+        ];
+        if !record.rehearsal {
+            let order = NewestItem {
+                order: entry.order.clone(),
+            };
+            let key = Key::newest_of_key(portal, &key_hash(&entry.order.key));
+            let put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item_of(WHAT, &key, &order)?))
+                .build()
+                .map_err(CallFailed::to(WHAT))?;
+            items.push(TransactWriteItem::builder().put(put).build());
+            if planned
+                .of_portal
+                .as_ref()
+                .is_none_or(|newest| *newest < entry.order)
+            {
+                let order: AttributeValue = serde_dynamo::to_attribute_value(&entry.order)
+                    .map_err(CallFailed::malformed(WHAT))?;
+                let newest = Update::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(Key::portal(portal).item()))
+                    .update_expression("SET newest_planned = :order")
+                    .condition_expression("attribute_exists(pk)")
+                    .expression_attribute_values(":order", order);
+                items.push(update(WHAT, newest)?);
+            }
+        }
+        self.transact(WHAT, items, record, lease).await
+    }
+
+    /// Ends the upload and takes it out of the queue, in one go. `false`: a later lease has taken it up, or it
+    /// had ended.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written or read.
+    pub async fn finish(
+        &self,
+        record: &UploadRecord,
+        saved: Saved,
+        entry: &QueueEntry,
+        lease: &Lease,
+    ) -> Result<bool, CallFailed> {
+        const WHAT: &str = "end the upload";
+        let key = Key::queued(record.portal_id, &entry.order.received_at, entry.upload_id);
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(key.item()))
+            .build()
+            .map_err(CallFailed::to(WHAT))?;
+        let items = vec![
+            self.fenced(WHAT, record, saved, lease)?,
+            TransactWriteItem::builder().delete(delete).build(),
+        ];
+        self.transact(WHAT, items, record, lease).await
+    }
+
+    /// The upload as it is now, if this lease still has it.
+    fn fenced(
+        &self,
+        what: &'static str,
+        record: &UploadRecord,
+        saved: Saved,
+        lease: &Lease,
+    ) -> Result<TransactWriteItem, CallFailed> {
+        let sets = progress(what, record, saved, true)?;
+        let upload = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::upload(record.portal_id, record.upload_id).item()))
+            .update_expression(sets.expression)
+            .set_expression_attribute_names(Some(sets.names))
+            .set_expression_attribute_values(Some(sets.values))
+            .condition_expression(STILL_OURS)
+            .expression_attribute_values(":fence", fence(lease));
+        update(what, upload)
+    }
+
+    async fn transact(
+        &self,
+        what: &'static str,
+        items: Vec<TransactWriteItem>,
+        record: &UploadRecord,
+        lease: &Lease,
+    ) -> Result<bool, CallFailed> {
+        loop {
+            let request = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()));
+            match request.send().await {
+                Ok(_) => return Ok(true),
+                // Another write of one of the items at the same moment, such as a delivery that puts the
+                // upload into the queue again; the SDK does not repeat these.
+                Err(error) if only_in_conflict(&error) => tokio::time::sleep(CONFLICT_PAUSE).await,
+                // Done by an attempt whose answer was lost, or not to be done by us any more.
+                Err(error) if condition_failed(&error) => {
+                    let found = self.upload_item(record.portal_id, record.upload_id).await?;
+                    return Ok(found.is_some_and(|found| {
+                        found.fence == lease.token() && found.record == *record
+                    }));
+                }
+                Err(error) => return Err(CallFailed::sdk(what)(error)),
+            }
+        }
+    }
+}
+
+/// Transactions take milliseconds.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
+
+fn fence(lease: &Lease) -> AttributeValue {
+    AttributeValue::N(lease.token().to_string())
+}
+
+fn update(
+    what: &'static str,
+    update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
+) -> Result<TransactWriteItem, CallFailed> {
+    let update = update.build().map_err(CallFailed::to(what))?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// Every attribute of the record, and what is stored beside it.
+fn progress(
+    what: &'static str,
+    record: &UploadRecord,
+    saved: Saved,
+    came_forward: bool,
+) -> Result<Sets, CallFailed> {
+    let item: Item = serde_dynamo::to_item(ProgressItem {
+        record,
+        applied: saved.applied,
+        exceptions_by: saved.exceptions_by,
+        attempts: came_forward.then_some(0),
+    })
+    .map_err(CallFailed::malformed(what))?;
+    let (mut sets, mut names, mut values) = (Vec::new(), HashMap::new(), Item::new());
+    for (nth, (name, value)) in item.into_iter().enumerate() {
+        sets.push(format!("#a{nth} = :a{nth}"));
+        names.insert(format!("#a{nth}"), name);
+        values.insert(format!(":a{nth}"), value);
+    }
+    Ok(Sets {
+        expression: format!("SET {}", sets.join(", ")),
+        names,
+        values,
+    })
+}

@@ -1,0 +1,54 @@
+//! Telling `process-upload` that a portal has work: whoever queues some, or frees a lease that others may
+//! wait for, wakes it, so that nobody waits for the sweep. A wake-up that is lost costs time and nothing
+//! else: the work is in the queue.
+
+use crate::aws::Aws;
+use crate::failure::CallFailed;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use mapping::identity::PortalId;
+use serde::{Deserialize, Serialize};
+
+/// The event that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wake {
+    /// Whose queue.
+    pub portal_id: PortalId,
+}
+
+/// The function `process-upload`.
+#[derive(Clone)]
+pub struct ProcessUpload {
+    client: aws_sdk_lambda::Client,
+    function_name: String,
+}
+
+impl ProcessUpload {
+    /// The function of this name.
+    pub fn new(aws: &Aws, function_name: String) -> Self {
+        ProcessUpload {
+            client: aws.lambda.clone(),
+            function_name,
+        }
+    }
+
+    /// Has the portal's queue looked at, by an invocation of its own that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// The function could not be invoked.
+    pub async fn wake(&self, portal_id: PortalId) -> Result<(), CallFailed> {
+        const WHAT: &str = "wake process-upload";
+        let payload = serde_json::to_vec(&Wake { portal_id }).map_err(CallFailed::to(WHAT))?;
+        self.client
+            .invoke()
+            .function_name(&self.function_name)
+            .invocation_type(InvocationType::Event)
+            .payload(Blob::new(payload))
+            .send()
+            .await
+            .map_err(CallFailed::sdk(WHAT))?;
+        Ok(())
+    }
+}
