@@ -102,6 +102,7 @@ impl<'r> Run<'r> {
     /// The plan is kept: the upload is being applied from now on, and no older file may follow.
     pub(crate) async fn planned(&mut self) -> Result<(), Failure> {
         self.enter(UploadStatus::Applying, 0);
+        self.saved = Saved::default();
         let planned = crate::admit::planned_before(self).await?;
         let stored = self
             .feed

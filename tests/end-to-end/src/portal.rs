@@ -219,7 +219,7 @@ impl Portal {
         users_of(&self.stack, &self.id).await
     }
 
-    /// Makes an upload look as if its walk had broken off in this stage.
+    /// Makes an upload look as if its walk had broken off in this stage, before anything was saved.
     pub async fn set_back(&self, upload: &Upload, status: &str) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let request = self
@@ -230,7 +230,7 @@ impl Portal {
         request
             .key("pk", text(&self.id))
             .key("sk", text(&format!("UPLOAD#{}", upload.id())))
-            .update_expression("SET #status = :status, report_ready = :no REMOVE finished_at")
+            .update_expression("SET #status = :status, report_ready = :no REMOVE finished_at, applied, exceptions_by")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(status))
             .expression_attribute_values(":no", AttributeValue::Bool(false))

@@ -197,6 +197,7 @@ async fn a_new_user_has_every_attribute_that_is_documented() {
             "fingerprint",
             "first_name",
             "last_name",
+            "last_outcome",
             "last_upload_id",
             "last_write",
             "pk",
@@ -223,6 +224,7 @@ async fn a_new_user_has_every_attribute_that_is_documented() {
     assert!(ann.is("feed_managed"));
     assert_eq!(ann.text("last_upload_id"), upload.id());
     assert_eq!(ann.text("last_write"), format!("{}#1", upload.id()));
+    assert_eq!(ann.text("last_outcome"), "created");
     assert_eq!(
         (ann.custom("job"), ann.custom("site")),
         (Some("Cook"), None)
