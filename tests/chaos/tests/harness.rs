@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementRequest, KeysAndAttributes, PutRequest, WriteRequest,
 };
 use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use chaos::{Cloud, FaultProxy, Faults, Kind, Lambda, Settings, Worker, process_upload, within};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -257,6 +258,46 @@ impl Proxied {
 fn item(sk: &str) -> HashMap<String, AttributeValue> {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     [("pk".into(), text("1001#0")), ("sk".into(), text(sk))].into()
+}
+
+#[tokio::test]
+async fn what_is_let_through_is_unchanged_and_counted_by_its_name() {
+    let own = Proxied::start().await;
+    let (bucket, key) = (&own.cloud.feed_bucket, "1001/a b+ü/c.csv");
+    let bytes = "0123456789".repeat(600_000).into_bytes();
+    let put = own.s3.put_object().bucket(bucket).key(key);
+    put.body(bytes.clone().into()).send().await.unwrap();
+    assert!(own.get(key).await == Ok(bytes.clone()));
+    let head = own.s3.head_object().bucket(bucket).key(key);
+    assert_eq!(head.send().await.unwrap().content_length(), Some(6_000_000));
+
+    let begin = own.s3.create_multipart_upload().bucket(bucket).key(key);
+    let upload = begin.send().await.unwrap().upload_id.unwrap();
+    let part = own.s3.upload_part().bucket(bucket).key(key).part_number(1);
+    let part = part.upload_id(&upload).body(bytes.into());
+    let part = CompletedPart::builder()
+        .part_number(1)
+        .set_e_tag(part.send().await.unwrap().e_tag);
+    let parts = CompletedMultipartUpload::builder().parts(part.build());
+    let complete = own.s3.complete_multipart_upload().bucket(bucket).key(key);
+    let complete = complete.upload_id(&upload).multipart_upload(parts.build());
+    complete.send().await.unwrap();
+    let list = own.s3.list_objects_v2().bucket(bucket);
+    assert_eq!(list.send().await.unwrap().contents()[0].key(), Some(key));
+
+    let requests = own.proxy.requests();
+    let counted: Vec<(&str, u64)> = requests.iter().map(|(name, n)| (&**name, *n)).collect();
+    let each_once = [
+        "CompleteMultipartUpload",
+        "CreateMultipartUpload",
+        "GetObject",
+        "HeadObject",
+        "ListObjects",
+        "PutObject",
+        "UploadPart",
+    ];
+    assert_eq!(counted, each_once.map(|name| (name, 1)));
+    own.cloud.tear_down().await;
 }
 
 #[tokio::test]
