@@ -10,10 +10,12 @@
 mod cloud;
 mod http;
 mod lambda;
+mod portal;
 mod proxy;
 
 pub use cloud::{Cloud, PutObject, process_upload};
 pub use lambda::{Lambda, Settings, Worker};
+pub use portal::{Portal, View};
 pub use proxy::{Call, FaultProxy, Faults, Kind};
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,5 @@
 //! Tests of the hands themselves: that the Lambda service treats its processes as Lambda does, and that the
 //! proxy does what its faults say. They need the local cloud to be up.
-#![allow(clippy::unwrap_used, reason = "in tests a panic is how a test fails")]
 
 use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementRequest, KeysAndAttributes, PutRequest, WriteRequest,
