@@ -6,6 +6,8 @@ use super::{FeedTable, item_of, put_refused, update_refused};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, WORK_DUE_AT, WORK_SHARD, work_shard};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -26,6 +28,9 @@ const SILENT: Duration = Duration::from_secs(3);
 
 /// A renewal that has no answer by then is sent again.
 const RENEWAL: Duration = Duration::from_secs(2);
+
+/// A renewal that failed is sent again after this: a dozen times, before the lease is lost.
+const RENEWAL_PAUSE: Duration = Duration::from_millis(500);
 
 /// The lease of a portal as the table has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -117,8 +122,8 @@ impl Lease {
                 Ok(Ok(true)) => self.known_until.set(sent_at + LEASE),
                 Ok(Ok(false)) | Err(_) => return LeaseLost,
                 Ok(Err(error)) => {
-                    tracing::warn!(portal_id = %self.portal, %error, "the lease was not renewed yet");
-                    tokio::time::sleep(RENEWAL / 2).await;
+                    tracing::info!(portal_id = %self.portal, %error, "the lease is not renewed yet");
+                    tokio::time::sleep(RENEWAL_PAUSE).await;
                 }
             }
         }
@@ -134,12 +139,15 @@ impl Lease {
             .ours()
             .update_expression(format!("SET expires_at = :until, {WORK_DUE_AT} = :until"))
             .expression_attribute_values(":until", AttributeValue::S(expires_at));
-        let quickly = aws_sdk_dynamodb::config::Builder::new().timeout_config(
-            aws_config::timeout::TimeoutConfig::builder()
-                .operation_attempt_timeout(RENEWAL)
-                .build(),
-        );
-        match request.customize().config_override(quickly).send().await {
+        // Repeated by `keep`, which knows how long it still makes sense.
+        let once = aws_sdk_dynamodb::config::Builder::new()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_attempt_timeout(RENEWAL)
+                    .build(),
+            );
+        match request.customize().config_override(once).send().await {
             Ok(_) => Ok(true),
             Err(error) if update_refused(&error) => Ok(false),
             Err(error) => Err(CallFailed::sdk("renew the lease")(error)),

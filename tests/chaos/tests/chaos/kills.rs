@@ -1,6 +1,6 @@
 //! The process is killed at any moment of a run, and whoever comes next brings the upload to the same end.
 
-use crate::portals::{PATIENCE, ended, monday, runs, seed, tuesday, undisturbed};
+use crate::portals::{PATIENCE, difference, ended, monday, runs, seed, tuesday, undisturbed};
 use chaos::{Cloud, Lambda, Portal, Settings, View, process_upload};
 use fastrand::Rng;
 use futures_util::{StreamExt, stream};
@@ -97,20 +97,4 @@ async fn kill(portal: &Portal<'_>, lambda: &Lambda, rng: &mut Rng) -> bool {
         portal.expire_lease().await;
     }
     hit
-}
-
-fn difference(view: &View, expected: &View) -> String {
-    let people: Vec<_> = expected
-        .people
-        .iter()
-        .filter(|(email, user)| view.people.get(*email) != Some(user))
-        .map(|(email, user)| (email, view.people.get(email), user))
-        .take(3)
-        .collect();
-    format!(
-        "people {people:?}\nuploads {:?}\nexpected {:?}\nreports alike: {}",
-        view.uploads,
-        expected.uploads,
-        view.documents == expected.documents
-    )
 }

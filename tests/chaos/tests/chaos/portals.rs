@@ -91,3 +91,20 @@ pub(crate) async fn ended(portal: &Portal<'_>, lambda: &Lambda, uploads: usize) 
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
+
+/// In what two views differ, for the person who reads a failure.
+pub(crate) fn difference(view: &View, expected: &View) -> String {
+    let people: Vec<_> = expected
+        .people
+        .iter()
+        .filter(|(email, user)| view.people.get(*email) != Some(user))
+        .map(|(email, user)| (email, view.people.get(email), user))
+        .take(3)
+        .collect();
+    format!(
+        "people {people:?}\nuploads {:?}\nexpected {:?}\nreports alike: {}",
+        view.uploads,
+        expected.uploads,
+        view.documents == expected.documents
+    )
+}
