@@ -52,7 +52,7 @@ def redrive(stack: str) -> None:
     queue, function = find(session, stack)
     functions = session.client("lambda")
     messages = Messages(session.client("sqs"), queue)
-    repeated, no_records = 0, []
+    repeated, no_records, at_end = 0, [], False
     try:
         for message in messages.sent_before():
             event = original_event(message["Body"])
@@ -68,17 +68,25 @@ def redrive(stack: str) -> None:
                 raise Failure(f"Lambda answered {answer['StatusCode']} to an event, not 202")
             messages.delete(message)
             repeated += 1
+        at_end = True
     finally:
         # After a failure too: some may have been repeated, and the others are to be seen again at once.
         print(f"Repeated {counted(repeated, 'event')}.")
-        print(f"Left {counted(len(messages.held), 'message')} in the queue.")
-        for message_id in no_records:
-            print(f"  Not a record of a failed event: message {message_id}")
-        if newer := len(messages.held.keys() - set(no_records)):
-            print(f"  Not repeated this time: {newer}. They came after this command had begun, or it was broken off.")
-        if messages.with_others:
-            print(f"About {counted(messages.with_others, 'more message')} somebody else has received just now.")
+        if at_end:
+            tell_what_is_left(messages, no_records)
+        else:
+            print("Then it was broken off. What it did not come to is still in the queue.", flush=True)
         messages.give_back()
+
+
+def tell_what_is_left(messages: "Messages", no_records: list[str]) -> None:
+    print(f"Left {counted(len(messages.held), 'message')} in the queue.")
+    for message_id in no_records:
+        print(f"  Not a record of a failed event: message {message_id}")
+    if newer := len(messages.held.keys() - set(no_records)):
+        print(f"  Came after this command had begun: {newer}")
+    if messages.with_others:
+        print(f"Somebody else had received about {counted(messages.with_others, 'message')} when this began.")
 
 
 class Messages:
@@ -88,7 +96,9 @@ class Messages:
         self.sqs, self.queue = sqs, queue
         answer = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessagesNotVisible"])
         self.with_others = int(answer["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
-        self.begun = begun(answer)
+        # By the queue's clock, which says only seconds. What this brings about comes after that.
+        self.begun = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp() + 1
+        time.sleep(1)
         # What was received and not deleted, with the receipts for giving it back.
         self.held: dict[str, str] = {}
 
@@ -129,13 +139,6 @@ class Messages:
             # If it cannot be given back now, it will be there again by itself.
             with suppress(BotoCoreError, ClientError):
                 self.sqs.change_message_visibility(QueueUrl=self.queue, ReceiptHandle=receipt, VisibilityTimeout=0)
-
-
-def begun(answer: dict) -> float:
-    """Now. A clock of ours that is fast would take what comes back for old, so the queue's own is the limit."""
-    theirs = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-    # It says only seconds.
-    return min(time.time(), parsedate_to_datetime(theirs).timestamp() + 1) if theirs else time.time()
 
 
 def original_event(body: str) -> object:
