@@ -7,7 +7,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/target/local/sam
 PYTHON := python3
 TOOLS := target/local/venv-tools/bin
 
-.PHONY: demo test up down watch lint unit validate end-to-end audit
+.PHONY: demo test up down redrive watch lint unit validate end-to-end audit
 
 ## The whole story on the local cloud, from an empty portal to the report. Ends with the cloud down again.
 demo:
@@ -33,6 +33,11 @@ up:
 
 down:
 	@$(PYTHON) local/cloud.py down
+
+## Repeats the events in the on-failure queue (docs/runbook.md). STACK=go1-user-feed-production chooses a stack on AWS,
+## with the credentials and the region that are chosen there; without it, the local cloud is meant.
+redrive:
+	@$(PYTHON) local/cloud.py redrive
 
 ## These need the cloud to be up. `watch` serves every function for `cargo lambda invoke`.
 watch:

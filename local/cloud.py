@@ -1,5 +1,6 @@
 """The local cloud: `up` starts it and deploys the stack to it, `down` ends it and removes its traces;
-`demo` and `test` run against it, and end it again if they had to start it.
+`demo` and `test` run against it, and end it again if they had to start it. `redrive` is an operator's, and
+is about a stack on AWS if it is told which.
 
 Needs nothing but Python 3.10: the cloud and the tools are installed into virtual environments of their
 own below target/local. What needs those tools, building and deploying, is in deploy.py beside this file.
@@ -32,6 +33,7 @@ STACK = LOCAL / "stack.json"
 # The environment of functions that run outside the cloud.
 FUNCTIONS_ENV = LOCAL / "functions.env"
 
+STACK_NAME = "go1-user-feed"
 REGION = "us-east-1"
 START_SECONDS = 60
 STOP_SECONDS = 10
@@ -46,7 +48,7 @@ def say(text: str, since: float) -> None:
 
 
 def main() -> int:
-    commands = {"up": up, "down": down, "ready": ready, "demo": demo, "test": test}
+    commands = {"up": up, "down": down, "ready": ready, "demo": demo, "test": test, "redrive": redrive}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print(f"usage: {sys.argv[0]} {'|'.join(commands)}", file=sys.stderr)
         return 2
@@ -107,6 +109,24 @@ def demo() -> int:
 def test() -> int:
     samples = [TOOLS_VENV / "bin" / "python", HERE / "samples.py"]
     return visit([["sam", "validate"], samples, ["make", "--no-print-directory", "end-to-end"]])
+
+
+def redrive() -> int:
+    """Of the local cloud of this folder; with STACK, of the stack of that name that the caller's AWS is set up for."""
+    stack = os.environ.get("STACK")
+    if stack is None:
+        port = running()
+        if port is None or not STACK.is_file():
+            raise Failure("the local cloud is not up; `make redrive STACK=<name>` is about a stack on AWS")
+        stack, environment = STACK_NAME, client_environment(port)
+    elif stack.strip():
+        LOCAL.mkdir(parents=True, exist_ok=True)
+        install(TOOLS_VENV, HERE / "requirements-tools.txt", time.monotonic())
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    else:
+        raise Failure("STACK is empty: `make redrive STACK=<name>` is about a stack on AWS")
+    command = [TOOLS_VENV / "bin" / "python", HERE / "redrive.py", stack]
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
 def visit(commands: list[list[str | Path]]) -> int:

@@ -15,9 +15,8 @@ from pathlib import Path
 import boto3
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
-from cloud import FUNCTIONS_ENV, LOCAL, REGION, ROOT, STACK, Failure, run, say
+from cloud import FUNCTIONS_ENV, LOCAL, REGION, ROOT, STACK, STACK_NAME, Failure, run, say
 
-STACK_NAME = "go1-user-feed"
 ARTIFACTS_BUCKET = "local-deployment"
 BINARIES = ROOT / "target" / "lambda"
 TEMPLATE = LOCAL / "template.yaml"

@@ -133,6 +133,28 @@ impl Portal {
     /// Delivers the put event of an object's current version (once more), and waits. The error, if the
     /// function failed.
     pub async fn deliver(&self, key: &str) -> Option<String> {
+        let event = self.put_event(key).await;
+        let request = self
+            .stack
+            .lambda()
+            .invoke()
+            .function_name(self.stack.output("ProcessUploadFunctionName"));
+        let answer = request
+            .payload(Blob::new(event.to_string()))
+            .send()
+            .await
+            .unwrap();
+        answer.function_error.map(|error| {
+            format!(
+                "{error}: {}",
+                String::from_utf8_lossy(answer.payload.unwrap().as_ref())
+            )
+        })
+    }
+
+    /// The put event of an object's current version, as S3 sends it; its time and its sequencer are the
+    /// sample's.
+    pub async fn put_event(&self, key: &str) -> Value {
         let bucket = self.stack.output("FeedBucketName");
         let object = self
             .stack
@@ -155,22 +177,7 @@ impl Portal {
         s3["object"]["size"] = object.content_length.into();
         s3["object"]["versionId"] = object.version_id.into();
         s3["object"]["eTag"] = object.e_tag.unwrap().trim_matches('"').into();
-        let request = self
-            .stack
-            .lambda()
-            .invoke()
-            .function_name(self.stack.output("ProcessUploadFunctionName"));
-        let answer = request
-            .payload(Blob::new(event.to_string()))
-            .send()
-            .await
-            .unwrap();
-        answer.function_error.map(|error| {
-            format!(
-                "{error}: {}",
-                String::from_utf8_lossy(answer.payload.unwrap().as_ref())
-            )
-        })
+        event
     }
 
     /// Waits until the newest upload of this key is processed and there are `count` of it.
@@ -251,6 +258,32 @@ impl Portal {
             .table_name(table)
             .set_key(Some(user.key()));
         request.send().await.unwrap();
+    }
+
+    /// Makes the feed look as if no event of a file of this portal had ever reached it. Its users stay.
+    pub async fn forget_uploads(&self) {
+        let (client, table) = (self.stack.dynamodb(), self.stack.output("FeedTableName"));
+        let mut items = client
+            .query()
+            .table_name(&table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(self.id.clone()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(item) = items.next().await {
+            let mut item = item.unwrap();
+            item.retain(|name, _| ["pk", "sk"].contains(&name.as_str()));
+            let sk = item["sk"].as_s().unwrap();
+            if ["UPLOAD#", "OBJECT#", "QUEUE#", "NEWEST#"]
+                .iter()
+                .any(|prefix| sk.starts_with(prefix))
+            {
+                let request = client.delete_item().table_name(&table);
+                request.set_key(Some(item)).send().await.unwrap();
+            }
+        }
     }
 
     /// Stores a user as it is, past the feed.

@@ -5,6 +5,7 @@ use aws_sdk_s3::config::Credentials;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 /// The running stack, with keys that may do everything.
@@ -115,6 +116,35 @@ impl Stack {
     /// A Lambda client.
     pub fn lambda(&self) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::new(&self.config)
+    }
+
+    /// An SQS client.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    /// `make redrive` for a stack of this name on the running cloud: what an operator's terminal shows, and
+    /// whether it went well.
+    pub fn redrive(&self, name: &str) -> (bool, String) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let output = Command::new(root.join("target/local/venv-tools/bin/python"))
+            .arg(root.join("local/redrive.py"))
+            .arg(name)
+            .env("AWS_ENDPOINT_URL", text(&self.description["endpoint"]))
+            .env("AWS_REGION", text(&self.description["region"]))
+            .env(
+                "AWS_ACCESS_KEY_ID",
+                text(&self.description["access_key_id"]),
+            )
+            .env(
+                "AWS_SECRET_ACCESS_KEY",
+                text(&self.description["secret_access_key"]),
+            )
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .output()
+            .unwrap();
+        let shown = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(shown).unwrap())
     }
 
     /// Everything that the functions have printed.

@@ -7,5 +7,6 @@ mod files;
 mod large;
 mod logs;
 mod people;
+mod redrive;
 mod repeats;
 mod rows;
