@@ -6,7 +6,7 @@ use mapping::mapping::Mapping;
 use mapping::order::{Planned, superseded};
 use mapping::problem::{Problem, ProblemCode};
 use platform::clock::stamp;
-use platform::feed::UploadRecord;
+use platform::feed::{UploadRecord, UploadStatus};
 
 /// Whether the file may be read.
 pub(crate) enum Admission {
@@ -25,6 +25,11 @@ pub(crate) async fn admit(run: &mut Run<'_>) -> Result<Admission, Failure> {
             .mapping_version(portal_id, version)
             .await?
             .ok_or(Failure::MappingGone)?;
+        let planned = run.upload.status == UploadStatus::Applying;
+        if !planned && comes_too_late(run, stored.draft.auto_disable).await? {
+            let problem = Problem::new(ProblemCode::SupersededByNewerFile);
+            return Ok(Admission::Refused(vec![problem]));
+        }
         let mapping = Mapping::check(&stored.draft, &stored.draft.own_catalogue());
         return mapping
             .map(Admission::Accepted)
@@ -44,10 +49,7 @@ pub(crate) async fn admit(run: &mut Run<'_>) -> Result<Admission, Failure> {
     let auto_disable = stored
         .as_ref()
         .is_some_and(|stored| stored.draft.auto_disable);
-    // A rehearsal changes nobody, so it can come at any time.
-    if !run.upload.rehearsal
-        && superseded(&run.entry.order, &planned_before(run).await?, auto_disable)
-    {
+    if comes_too_late(run, auto_disable).await? {
         problems.push(Problem::new(ProblemCode::SupersededByNewerFile));
     }
     let Some(stored) = stored else {
@@ -63,6 +65,12 @@ pub(crate) async fn admit(run: &mut Run<'_>) -> Result<Admission, Failure> {
         Err(_) => problems.push(Problem::new(ProblemCode::MappingOutdated)),
     }
     Ok(Admission::Refused(problems))
+}
+
+/// A rehearsal changes nobody, so it can come at any time.
+async fn comes_too_late(run: &Run<'_>, auto_disable: bool) -> Result<bool, Failure> {
+    Ok(!run.upload.rehearsal
+        && superseded(&run.entry.order, &planned_before(run).await?, auto_disable))
 }
 
 /// What was planned before that can make this file come too late. It cannot change while the lease is held.

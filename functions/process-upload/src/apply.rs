@@ -13,7 +13,7 @@ use mapping::plan::{Action, Exceptions, Outcome, Plan, decode_exceptions};
 use mapping::record::{Person, UserRecord};
 use mapping::user::{Decision, User, decide};
 use platform::clock::Clock;
-use platform::feed::{Lease, UploadId, UploadStatus};
+use platform::feed::{Lease, UploadId};
 use platform::users::{
     StoredUser, UserWrite, Users, WRITE_BATCH, WriteContext, WriteKind, Written,
 };
@@ -24,7 +24,8 @@ use std::time::Duration;
 /// next file.
 const TRIES: u32 = 5;
 
-/// Part of `last_write`. A kept plan is applied by one run, however often it is taken up again.
+/// Part of `last_write`: the upload's first going over its people. However often that is taken up again, it
+/// is the same one, so its writes are recognised.
 const RUN: u32 = 1;
 
 /// Pauses before writes that were throttled are sent again; each is twice as long as the one before.
@@ -65,7 +66,7 @@ pub(crate) async fn apply(
         }
     }
     // Before the report: whoever writes it has the same exceptions, so it comes out the same.
-    run.applied(plan.steps(), &exceptions, true).await?;
+    run.save(plan.steps(), &exceptions).await?;
     Ok(Applied::Whole(exceptions))
 }
 
@@ -114,19 +115,20 @@ async fn write_people(
             let batch: Vec<Task> = waiting.drain(..waiting.len().min(WRITE_BATCH)).collect();
             steps.begin(&batch);
             in_flight.push(writer.write(batch));
-            run.applied(steps.done(), exceptions, false).await?;
+            run.applied(steps.done(), bytes.read(), exceptions).await?;
         }
         if run.limit.is_near() {
             break;
         }
-        run.at(UploadStatus::Applying, bytes.read()).await?;
+        run.applied(steps.done(), bytes.read(), exceptions).await?;
     }
     while let Some(batch) = in_flight.next().await {
         settle(batch, &mut steps, &mut pace, exceptions)?;
+        run.applied(steps.done(), bytes.read(), exceptions).await?;
     }
     let through = chunk_is_last && waiting.is_empty();
     if !through {
-        run.applied(steps.done(), exceptions, true).await?;
+        run.save(steps.done(), exceptions).await?;
     }
     Ok(through)
 }
@@ -255,7 +257,7 @@ impl Task {
 }
 
 /// What is to be done for a person as they stand.
-enum Step {
+enum Todo {
     Write(WriteKind, Outcome),
     Settled(Outcome),
 }
@@ -296,12 +298,12 @@ impl Writer<'_> {
             self.read(&mut tasks).await?;
             let (mut writes, mut open) = (Vec::new(), Vec::new());
             for task in tasks {
-                match self.step(&task, &context.last_write) {
-                    Step::Settled(outcome) => settle(&task, outcome),
-                    Step::Write(..) if task.refused == TRIES => {
+                match self.todo(&task, &context.last_write) {
+                    Todo::Settled(outcome) => settle(&task, outcome),
+                    Todo::Write(..) if task.refused == TRIES => {
                         settle(&task, Outcome::ChangedMeanwhile);
                     }
-                    Step::Write(kind, outcome) => {
+                    Todo::Write(kind, outcome) => {
                         writes.push(UserWrite {
                             user_id: task.user_id,
                             kind,
@@ -359,25 +361,25 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn step(&self, task: &Task, last_write: &str) -> Step {
+    fn todo(&self, task: &Task, last_write: &str) -> Todo {
         let State::Known(stored) = &task.state else {
-            return Step::Write(
+            return Todo::Write(
                 WriteKind::Create(User::create(&task.person)),
                 Outcome::Created,
             );
         };
         if stored.last_write.as_deref() == Some(last_write) {
             // Written by this run: before the answer was lost, or before the walk was interrupted.
-            return Step::Settled(stored.last_outcome.unwrap_or(task.planned));
+            return Todo::Settled(stored.last_outcome.unwrap_or(task.planned));
         }
         if EmailKey::of(&stored.user.email) != task.email_key() {
             // The row's person is somebody else by now; the next file knows who.
-            return Step::Settled(Outcome::ChangedMeanwhile);
+            return Todo::Settled(Outcome::ChangedMeanwhile);
         }
         let version = stored.version;
         match decide(self.mapping, &task.person, &stored.user) {
-            Decision::Unchanged => Step::Settled(Outcome::Unchanged),
-            Decision::Refresh(fingerprint) => Step::Write(
+            Decision::Unchanged => Todo::Settled(Outcome::Unchanged),
+            Decision::Refresh(fingerprint) => Todo::Write(
                 WriteKind::Refresh {
                     fingerprint,
                     version,
@@ -385,7 +387,7 @@ impl Writer<'_> {
                 Outcome::Unchanged,
             ),
             Decision::Update(after, change) => {
-                Step::Write(WriteKind::Update { after, version }, change.outcome.into())
+                Todo::Write(WriteKind::Update { after, version }, change.outcome.into())
             }
         }
     }

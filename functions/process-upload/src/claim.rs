@@ -32,11 +32,7 @@ pub(crate) async fn claim(feed: &Feed, mut file: UploadedFile) -> Result<Claimed
         file.rehearsal,
         file.received_at,
     );
-    let arrived = Arrived {
-        record,
-        object: file.object,
-        sequencer: file.sequencer,
-    };
+    let arrived = Arrived::new(record, file.object, file.sequencer);
     match feed.table.claim(&arrived, (feed.clock)()).await? {
         Claim::New => Ok(Claimed::Waiting),
         Claim::Known(upload) if upload.status.is_final() => {

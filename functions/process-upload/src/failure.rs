@@ -1,5 +1,6 @@
-//! We are broken, not the file: the invocation fails, and Lambda repeats it. What is wrong with a file or
-//! a row is never one of these; that is data, in the report.
+//! We are broken, not the file. What repeating may cure fails the invocation, and Lambda repeats it; for
+//! what it cannot, the upload is given up, and its record says why. What is wrong with a file or a row is
+//! never one of these; that is data, in the report.
 
 use lambda_runtime::Diagnostic;
 use mapping::plan::UnreadablePlan;
@@ -8,11 +9,11 @@ use platform::feed::LeaseLost;
 use platform::objects::ReadFailed;
 use thiserror::Error;
 
-/// Why an invocation fails. The runtime prints it, once.
+/// Why something did not work. Printed once: by the runtime, or where the upload is given up.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    /// The event is none that S3 sends.
-    #[error("the event is not one that S3 sends: {0}")]
+    /// The event is none that the function takes.
+    #[error("the event is not one that the function takes: {0}")]
     MalformedEvent(&'static str),
     /// A call to AWS did not work.
     #[error(transparent)]

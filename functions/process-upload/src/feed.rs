@@ -7,6 +7,7 @@ use platform::feed::FeedTable;
 use platform::objects::{FeedBucket, ReportsBucket};
 use platform::users::Users;
 use platform::wake::ProcessUpload;
+use uuid::Uuid;
 
 /// What a walk needs of the world.
 pub(crate) struct Feed {
@@ -14,14 +15,16 @@ pub(crate) struct Feed {
     pub(crate) reports: ReportsBucket,
     pub(crate) users: Users,
     pub(crate) table: FeedTable,
-    /// This function itself: for what the time does not suffice for, and for other portals.
+    /// This function itself: for what the time does not suffice for, and for what the sweep finds.
     pub(crate) process_upload: ProcessUpload,
     pub(crate) max_file_bytes: u64,
     pub(crate) clock: Clock,
+    /// This process, told from every other.
+    pub(crate) instance: Uuid,
 }
 
 impl Feed {
-    pub(crate) fn new(aws: &Aws, environment: Environment, clock: Clock) -> Self {
+    pub(crate) fn new(aws: &Aws, environment: Environment, clock: Clock, instance: Uuid) -> Self {
         Feed {
             files: FeedBucket::new(aws, environment.feed_bucket),
             reports: ReportsBucket::new(aws, environment.reports_bucket),
@@ -30,6 +33,7 @@ impl Feed {
             process_upload: ProcessUpload::new(aws, environment.function_name),
             max_file_bytes: environment.max_file_bytes,
             clock,
+            instance,
         }
     }
 }

@@ -8,7 +8,9 @@ use crate::message::Message;
 use crate::sweep::sweep;
 use crate::time_limit::TimeLimit;
 use crate::turn::{Turn, take_turn};
+use aws_lambda_events::event::s3::S3EventRecord;
 use lambda_runtime::LambdaEvent;
+use mapping::identity::PortalId;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -16,49 +18,75 @@ use std::collections::BTreeMap;
 /// is taken up where its plan stands.
 pub(crate) async fn handle(event: LambdaEvent<Value>, feed: &Feed) -> Result<(), Failure> {
     let limit = TimeLimit::new(event.context.deadline, (feed.clock)());
+    let turn = async |portal, own_is_running, request_id: &str| {
+        take_turn(&Turn {
+            feed,
+            portal,
+            // Lambda may give the same id to an invocation that it repeats.
+            owner: &format!("{}/{request_id}", feed.instance),
+            own_is_running,
+            limit: &limit,
+        })
+        .await
+    };
     let work = async {
-        // Of each portal, whether a run of a file of this event is under way already.
-        let mut portals = BTreeMap::new();
         match Message::parse(event.payload)? {
-            Message::Sweep => return sweep(feed).await,
-            Message::Wake(portal) => _ = portals.insert(portal, false),
+            Message::Sweep => sweep(feed).await,
+            Message::Wake(portal) => turn(portal, false, &event.context.request_id).await,
             Message::Files(records) => {
+                // Of each portal, whether a run of a file of this event is under way already.
+                let mut portals = BTreeMap::new();
+                let mut failed = None;
                 for record in records {
-                    match Arrival::of(record)? {
-                        Arrival::File(file) if file.bucket != feed.files.name() => {
-                            return Err(Failure::MalformedEvent("it is about another bucket"));
+                    match file_into_queue(feed, record).await {
+                        Ok(Some((portal, running))) => {
+                            *portals.entry(portal).or_insert(false) |= running
                         }
-                        Arrival::File(file) => {
-                            let portal = file.portal;
-                            match claim(feed, file).await? {
-                                Claimed::Ended => {}
-                                Claimed::Waiting => _ = portals.entry(portal).or_insert(false),
-                                Claimed::Running => _ = portals.insert(portal, true),
-                            }
-                        }
-                        Arrival::Folder => {}
-                        Arrival::NoPortal => {
-                            tracing::warn!("a file arrived that is under no portal's path")
-                        }
+                        Ok(None) => {}
+                        // The others of the event are not to suffer for it.
+                        Err(failure) => _ = failed.insert(failure),
                     }
                 }
+                // S3 sends one record at a time. Were there more portals, none would wait for another.
+                let first = portals.pop_first();
+                for portal in portals.into_keys() {
+                    feed.process_upload.wake(portal).await?;
+                }
+                if let Some((portal, running)) = first {
+                    turn(portal, running, &event.context.request_id).await?;
+                }
+                failed.map_or(Ok(()), Err)
             }
         }
-        for (portal, own_is_running) in portals {
-            let turn = Turn {
-                feed,
-                portal,
-                owner: &event.context.request_id,
-                own_is_running,
-                limit: &limit,
-            };
-            take_turn(&turn).await?;
-        }
-        Ok(())
     };
     tokio::select! {
         biased;
         done = work => done,
-        () = limit.is_up() => Err(Failure::OutOfTime),
+        () = limit.is_over() => Err(Failure::OutOfTime),
+    }
+}
+
+/// Its portal, and whether a run of the file is under way; `None`: nothing is left to do about it.
+async fn file_into_queue(
+    feed: &Feed,
+    record: S3EventRecord,
+) -> Result<Option<(PortalId, bool)>, Failure> {
+    match Arrival::of(record)? {
+        Arrival::File(file) if file.bucket != feed.files.name() => {
+            Err(Failure::MalformedEvent("it is about another bucket"))
+        }
+        Arrival::File(file) => {
+            let portal = file.portal;
+            Ok(match claim(feed, file).await? {
+                Claimed::Ended => None,
+                Claimed::Waiting => Some((portal, false)),
+                Claimed::Running => Some((portal, true)),
+            })
+        }
+        Arrival::Folder => Ok(None),
+        Arrival::NoPortal => {
+            tracing::warn!("a file arrived that is under no portal's path");
+            Ok(None)
+        }
     }
 }

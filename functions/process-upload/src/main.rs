@@ -29,6 +29,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     platform::telemetry::init();
     let environment = Environment::read()?;
     let aws = platform::aws::Aws::patient().await;
-    let feed = &Feed::new(&aws, environment, platform::clock::system);
+    let instance = uuid::Uuid::new_v4();
+    let feed = &Feed::new(&aws, environment, platform::clock::system, instance);
     lambda_runtime::run(service_fn(async |event| handler::handle(event, feed).await)).await
 }

@@ -22,13 +22,12 @@ pub(crate) enum Message {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SweepEvent {
-    #[serde(rename = "sweep")]
-    _sweep: bool,
+    sweep: bool,
 }
 
 impl Message {
     pub(crate) fn parse(event: Value) -> Result<Self, Failure> {
-        if let Ok(SweepEvent { .. }) = SweepEvent::deserialize(&event) {
+        if let Ok(SweepEvent { sweep: true }) = SweepEvent::deserialize(&event) {
             return Ok(Message::Sweep);
         }
         if let Ok(Wake { portal_id }) = Wake::deserialize(&event) {
@@ -60,7 +59,13 @@ mod tests {
             Message::parse(json!({"sweep": true})),
             Ok(Message::Sweep)
         ));
-        for unknown in [json!({"portal_id": "x"}), json!({}), json!(null), json!([])] {
+        for unknown in [
+            json!({"portal_id": "x"}),
+            json!({"sweep": false}),
+            json!({}),
+            json!(null),
+            json!([]),
+        ] {
             assert!(matches!(
                 Message::parse(unknown),
                 Err(Failure::MalformedEvent(_))

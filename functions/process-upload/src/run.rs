@@ -74,20 +74,31 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// The plan's first `applied` steps are done, and these exceptions were met. Stored if it was not for a
-    /// while, or if `now`.
+    /// The plan's first `applied` steps are done, with so many bytes of the file read, and these exceptions were
+    /// met. Saved if nothing was stored for a while.
     pub(crate) async fn applied(
         &mut self,
         applied: u64,
+        bytes: u64,
         exceptions: &Exceptions,
-        now: bool,
     ) -> Result<(), Failure> {
-        if !(now || self.is_due()) {
-            return Ok(());
+        self.enter(UploadStatus::Applying, bytes);
+        if self.is_due() {
+            self.save(applied, exceptions).await
+        } else {
+            Ok(())
         }
+    }
+
+    /// Saves how far the plan is applied.
+    pub(crate) async fn save(
+        &mut self,
+        applied: u64,
+        exceptions: &Exceptions,
+    ) -> Result<(), Failure> {
         // Beside the plan, and before the position that counts on them. Later ones may be among them: a run
         // that goes on from here meets those rows again and puts right what is kept of them.
-        if !exceptions.is_empty() {
+        if !exceptions.is_empty() || self.saved.exceptions_by.is_some() {
             let (portal, upload) = (self.upload.portal_id, self.upload.upload_id);
             let (token, kept) = (self.lease.token(), encode_exceptions(exceptions)?);
             let reports = &self.feed.reports;

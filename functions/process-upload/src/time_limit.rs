@@ -46,6 +46,12 @@ impl TimeLimit {
         sleep_until(self.ends_at - self.wind_up() / 2).await;
     }
 
+    /// Resolves when even that is over, and nothing came of the time: later than [`TimeLimit::is_up`], so
+    /// that handing over is not cut off by it.
+    pub(crate) async fn is_over(&self) {
+        sleep_until(self.ends_at - self.wind_up() / 5).await;
+    }
+
     fn left(&self) -> Duration {
         self.ends_at.saturating_duration_since(Instant::now())
     }

@@ -7,7 +7,7 @@ use crate::run::Run;
 use crate::time_limit::TimeLimit;
 use crate::walk::{Walked, walk};
 use mapping::identity::PortalId;
-use platform::feed::{Acquired, Lease, LeaseItem, UploadRecord, UploadStatus};
+use platform::feed::{Acquired, Lease, LeaseItem, TakeUp, UploadRecord, UploadStatus};
 use platform::metrics::Invocation;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Turn<'t> {
     pub(crate) feed: &'t Feed,
     pub(crate) portal: PortalId,
-    /// This attempt's own name.
+    /// This attempt's own name, and nobody else's.
     pub(crate) owner: &'t str,
     /// A file of this very event is being processed: if its worker has died, nobody else may come.
     pub(crate) own_is_running: bool,
@@ -104,10 +104,14 @@ async fn work(
         invocation.property("portal_id", portal.to_string());
         invocation.property("upload_id", entry.upload_id.to_string());
         let _ = line.insert(invocation);
-        let Some(taken) = feed.table.take_up(portal, &entry, lease).await? else {
-            *line = None;
-            feed.table.leave_queue(portal, &entry).await?;
-            continue;
+        let taken = match feed.table.take_up(portal, &entry, lease).await? {
+            TakeUp::Taken(taken) => *taken,
+            TakeUp::Ended => {
+                *line = None;
+                feed.table.leave_queue(portal, &entry).await?;
+                continue;
+            }
+            TakeUp::Overtaken => return Err(Failure::LeaseLost),
         };
         let run = Run::new(feed, lease, turn.limit, &entry, taken);
         match walk(run).await? {

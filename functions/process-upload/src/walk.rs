@@ -24,11 +24,11 @@ pub(crate) async fn walk(mut run: Run<'_>) -> Result<Walked, Failure> {
     let outcome = if run.is_hopeless() {
         Err(Failure::Hopeless)
     } else {
-        step(&mut run).await
+        steps(&mut run).await
     };
     match outcome {
-        Ok(Step::Paused) => return Ok(Walked::Paused),
-        Ok(Step::Ended) => {}
+        Ok(false) => return Ok(Walked::Paused),
+        Ok(true) => {}
         // Nobody was written yet: the file is refused, as any other that cannot be read.
         Err(Failure::FileGone) if run.upload.status != UploadStatus::Applying => {
             finish::reject(&mut run, vec![Problem::new(ProblemCode::FileGone)]).await?;
@@ -42,12 +42,8 @@ pub(crate) async fn walk(mut run: Run<'_>) -> Result<Walked, Failure> {
     Ok(Walked::Ended(Box::new(run.upload)))
 }
 
-enum Step {
-    Ended,
-    Paused,
-}
-
-async fn step(run: &mut Run<'_>) -> Result<Step, Failure> {
+/// Whether the walk came to its end, in the time that there was.
+async fn steps(run: &mut Run<'_>) -> Result<bool, Failure> {
     let mapping = match admit(run).await? {
         Admission::Accepted(mapping) => mapping,
         Admission::Refused(problems) => return refuse(run, problems).await,
@@ -71,20 +67,20 @@ async fn step(run: &mut Run<'_>) -> Result<Step, Failure> {
 
     let exceptions = match apply(run, &mapping, &plan).await? {
         Applied::Whole(exceptions) => exceptions,
-        Applied::InPart => return Ok(Step::Paused),
+        Applied::InPart => return Ok(false),
     };
     // The report is written in one go.
     if !run.limit.allows_another() {
-        return Ok(Step::Paused);
+        return Ok(false);
     }
     let problems = report::write(run, &mapping, &plan, &exceptions).await?;
     finish::complete(run, plan.counts(&exceptions), problems).await?;
-    Ok(Step::Ended)
+    Ok(true)
 }
 
-async fn refuse(run: &mut Run<'_>, problems: Vec<Problem>) -> Result<Step, Failure> {
+async fn refuse(run: &mut Run<'_>, problems: Vec<Problem>) -> Result<bool, Failure> {
     finish::reject(run, problems).await?;
-    Ok(Step::Ended)
+    Ok(true)
 }
 
 async fn apply(run: &mut Run<'_>, mapping: &Mapping, plan: &Plan) -> Result<Applied, Failure> {
@@ -102,7 +98,7 @@ async fn keep(run: &Run<'_>, plan: Plan) -> Result<Plan, Failure> {
     if run
         .feed
         .reports
-        .keep_plan(portal, upload, &plan.encode()?)
+        .keep_plan(portal, upload, plan.encode()?)
         .await?
     {
         Ok(plan)

@@ -53,7 +53,12 @@ async fn link(
     document: Document,
 ) -> Result<Json<LinkAnswer>, Refusal> {
     if !upload.report_ready {
-        return Err(Refusal::new(ProblemCode::ReportNotReady));
+        let never = upload.status.is_final();
+        return Err(Refusal::new(if never {
+            ProblemCode::NoReport
+        } else {
+            ProblemCode::ReportNotReady
+        }));
     }
     let now = (context.clock)();
     // The record stays in the history; what it leads to has gone by then.

@@ -12,6 +12,7 @@ pub struct UploadOrder {
     /// The object's key, decoded.
     pub key: String,
     /// Of the event; none sorts first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<Sequencer>,
 }
 

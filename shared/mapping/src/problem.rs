@@ -205,6 +205,9 @@ problem_codes! {
     ReportNotReady, "report_not_ready", Request,
         "The upload has no report yet.",
         "Wait until the upload has finished.";
+    NoReport, "no_report", Request,
+        "The upload was not processed to its end, so it has no report.",
+        "See the upload's problems; drop the file again or replay the upload.";
     ReportExpired, "report_expired", Request,
         "Reports are kept for 30 days, and this one is older.",
         "The counts stay in the history; drop a file again for a new report.";

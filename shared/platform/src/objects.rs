@@ -5,11 +5,13 @@ use crate::aws::Aws;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::feed::{ObjectVersion, UploadId};
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::{Buf, Bytes};
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use std::ops::Deref;
@@ -98,16 +100,24 @@ impl FeedBucket {
     ///
     /// The file is gone, or S3 could not be read.
     pub async fn read(&self, object: &ObjectVersion) -> Result<FileBytes, ReadFailed> {
+        let (stream, _) = self.read_from(object, 0).await?;
         Ok(FileBytes {
             bucket: self.clone(),
             object: object.clone(),
-            stream: self.read_from(object, 0).await?,
+            stream,
+            skip: 0,
             read: 0,
             pause: PAUSE_FIRST,
         })
     }
 
-    async fn read_from(&self, object: &ObjectVersion, byte: u64) -> Result<ByteStream, ReadFailed> {
+    /// The bytes from this one on; or all of them, for a server need not know ranges (RFC 9110, 14.2). Says
+    /// at which byte they begin.
+    async fn read_from(
+        &self,
+        object: &ObjectVersion,
+        byte: u64,
+    ) -> Result<(ByteStream, u64), ReadFailed> {
         let request = self
             .client
             .get_object()
@@ -119,7 +129,8 @@ impl FeedBucket {
             None => request.if_match(&object.etag),
         };
         match request.send().await {
-            Ok(answer) => Ok(answer.body),
+            Ok(answer) if answer.content_range.is_some() => Ok((answer.body, byte)),
+            Ok(answer) => Ok((answer.body, 0)),
             Err(error) if is_missing(&error) => Err(ReadFailed::Gone),
             Err(error) => Err(CallFailed::sdk("read the file")(error).into()),
         }
@@ -137,6 +148,9 @@ pub enum ReadFailed {
     Call(#[from] CallFailed),
 }
 
+/// A plan of 10 million new people has 200 MB; S3 takes some 50 MB a second.
+const LARGE_ATTEMPT: Duration = Duration::from_secs(60);
+
 /// Pauses before what broke off is asked for again; each is twice as long as the one before.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_LONGEST: Duration = Duration::from_secs(5);
@@ -147,6 +161,8 @@ pub struct FileBytes {
     bucket: FeedBucket,
     object: ObjectVersion,
     stream: ByteStream,
+    /// Bytes that come once more and were read before.
+    skip: u64,
     read: u64,
     pause: Duration,
 }
@@ -160,15 +176,26 @@ impl FileBytes {
     pub async fn next(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, ReadFailed> {
         loop {
             match self.stream.try_next().await {
-                Ok(chunk) => {
-                    self.read += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
-                    self.pause = PAUSE_FIRST;
-                    return Ok(chunk);
+                Ok(None) => return Ok(None),
+                Ok(Some(mut chunk)) => {
+                    let again = usize::try_from(self.skip)
+                        .map_or(chunk.len(), |skip| skip.min(chunk.len()));
+                    chunk.advance(again);
+                    self.skip -= again as u64;
+                    if !chunk.is_empty() {
+                        self.read += chunk.len() as u64;
+                        self.pause = PAUSE_FIRST;
+                        return Ok(Some(chunk));
+                    }
                 }
                 Err(_) => {
+                    tracing::info!(read_bytes = self.read, "the file's stream broke off");
                     tokio::time::sleep(self.pause).await;
                     self.pause = (self.pause * 2).min(PAUSE_LONGEST);
-                    self.stream = self.bucket.read_from(&self.object, self.read).await?;
+                    let (stream, begins_at) =
+                        self.bucket.read_from(&self.object, self.read).await?;
+                    self.stream = stream;
+                    self.skip = self.read - begins_at;
                 }
             }
         }
@@ -235,8 +262,9 @@ impl ReportsBucket {
         &self,
         portal: PortalId,
         upload: UploadId,
-        plan: &[u8],
+        plan: Vec<u8>,
     ) -> Result<bool, CallFailed> {
+        let plan = Bytes::from(plan);
         loop {
             let request = self
                 .client
@@ -244,7 +272,9 @@ impl ReportsBucket {
                 .bucket(&self.bucket)
                 .key(plan_key(portal, upload))
                 .if_none_match("*")
-                .body(plan.to_vec().into());
+                .body(plan.clone().into())
+                .customize()
+                .config_override(large());
             let Err(error) = request.send().await else {
                 return Ok(true);
             };
@@ -289,6 +319,8 @@ impl ReportsBucket {
             .bucket(&self.bucket)
             .key(exceptions_key(portal, upload, token))
             .body(exceptions.into())
+            .customize()
+            .config_override(large())
             .send()
             .await
             .map_err(CallFailed::sdk("keep the exceptions"))?;
@@ -371,6 +403,12 @@ impl ReportsBucket {
             expires_at: stamp(expires_at),
         })
     }
+}
+
+/// For what may be some hundred megabytes in one piece.
+fn large() -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(LARGE_ATTEMPT);
+    aws_sdk_s3::config::Builder::new().timeout_config(timeouts.build())
 }
 
 fn plan_key(portal: PortalId, upload: UploadId) -> String {

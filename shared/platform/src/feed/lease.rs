@@ -138,6 +138,7 @@ impl Lease {
         let request = self
             .ours()
             .update_expression(format!("SET expires_at = :until, {WORK_DUE_AT} = :until"))
+            .condition_expression("#token = :token AND #owner = :owner AND expires_at < :until")
             .expression_attribute_values(":until", AttributeValue::S(expires_at));
         // Repeated by `keep`, which knows how long it still makes sense.
         let once = aws_sdk_dynamodb::config::Builder::new()
@@ -149,7 +150,11 @@ impl Lease {
             );
         match request.customize().config_override(once).send().await {
             Ok(_) => Ok(true),
-            Err(error) if update_refused(&error) => Ok(false),
+            // Somebody else's by now; or a renewal that was thought lost has arrived after this one was sent.
+            Err(error) if update_refused(&error) => {
+                let found = self.table.lease(self.portal).await?;
+                Ok(found.token == self.token && found.owner.as_ref() == Some(&self.owner))
+            }
             Err(error) => Err(CallFailed::sdk("renew the lease")(error)),
         }
     }
@@ -199,7 +204,8 @@ impl FeedTable {
             .unwrap_or_default())
     }
 
-    /// Takes the portal's lease if nobody holds it. `owner` is this attempt's own name.
+    /// Takes the portal's lease if nobody holds it. `owner` is this attempt's own name, and
+    /// nobody else's ever.
     ///
     /// # Errors
     ///

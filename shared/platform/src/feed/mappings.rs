@@ -1,7 +1,7 @@
 //! `MAPPING` and `MAPPING#<version>`: the mapping that files are read with, and every one that was saved.
 //! A version never changes, so a run that is taken up again reads its file as it did before.
 
-use super::{FeedTable, Portal, condition_failed, item_of};
+use super::{FeedTable, Portal, condition_failed, in_conflict, item_of};
 use crate::failure::CallFailed;
 use crate::keys::Key;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
@@ -171,7 +171,7 @@ impl FeedTable {
         }
         match request.send().await {
             Ok(_) => Ok(Some(stored)),
-            Err(error) if condition_failed(&error) => Ok(None),
+            Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(None),
             Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
     }

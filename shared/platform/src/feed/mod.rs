@@ -12,7 +12,7 @@ pub use lease::{Acquired, LEASE, Lease, LeaseItem, LeaseLost, Standing};
 pub use mappings::StoredMapping;
 pub use portals::{Authorisation, Group, NamedField, Portal, PortalSettings};
 pub use queue::QueueEntry;
-pub use run::{Saved, TakenUp};
+pub use run::{Saved, TakeUp, TakenUp};
 pub use uploads::{
     Arrived, Claim, Cursor, Held, ObjectVersion, Others, UploadId, UploadKind, UploadRecord,
     UploadStatus,
@@ -67,26 +67,25 @@ impl FeedTable {
     }
 }
 
-/// Whether a transaction was cancelled because one of its conditions did not hold, or because another
-/// write of the same items was under way. Anything else, such as throttling, is a failure.
+/// Whether a transaction was cancelled because one of its conditions did not hold. Anything else, such as
+/// throttling, is a failure; what can be repeated was repeated (`aws.rs`).
 fn condition_failed<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
-    reasons(error).any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+    reasons(error).any(|code| code == "ConditionalCheckFailed")
 }
 
-/// Whether another write of the same items was under way, and nothing else speaks against the transaction.
-fn only_in_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
+/// Whether it was cancelled because another write of the same items was under way, again and again.
+fn in_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
     reasons(error).any(|code| code == "TransactionConflict")
-        && reasons(error).all(|code| matches!(code, "TransactionConflict" | "None"))
 }
 
 fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> impl Iterator<Item = &str> {
-    let cancelled = match error.as_service_error() {
+    let reasons = match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
             cancelled.cancellation_reasons()
         }
         _ => &[],
     };
-    cancelled.iter().filter_map(|reason| reason.code())
+    reasons.iter().filter_map(|reason| reason.code())
 }
 
 /// Whether an update was refused because its condition did not hold.

@@ -1,6 +1,6 @@
 //! `PORTAL`: a portal as an operator set it up, and whether its feed is authorised.
 
-use super::{FeedTable, condition_failed, item_of, update_refused};
+use super::{FeedTable, condition_failed, in_conflict, item_of, update_refused};
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -194,7 +194,7 @@ impl FeedTable {
             );
         match request.send().await {
             Ok(_) => Ok(true),
-            Err(error) if condition_failed(&error) => Ok(false),
+            Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(false),
             Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
     }

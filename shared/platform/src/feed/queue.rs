@@ -9,7 +9,7 @@ use crate::keys::{Key, PK, QUEUE_PREFIX, SK, WORK_DUE_AT, WORK_SHARD, work_shard
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use mapping::identity::PortalId;
-use mapping::order::{Sequencer, UploadOrder};
+use mapping::order::UploadOrder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -28,10 +28,7 @@ pub struct QueueEntry {
 #[derive(Serialize, Deserialize)]
 pub(super) struct QueueItem {
     upload_id: UploadId,
-    received_at: String,
-    key: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sequencer: Option<Sequencer>,
+    order: UploadOrder,
     #[serde(default)]
     planned: bool,
     work_shard: String,
@@ -40,18 +37,11 @@ pub(super) struct QueueItem {
 
 impl QueueItem {
     pub(super) fn of(arrived: &Arrived, now: Timestamp) -> (Key, Self) {
-        let UploadOrder {
-            received_at,
-            key,
-            sequencer,
-        } = arrived.order();
         let (portal, upload_id) = (arrived.record.portal_id, arrived.record.upload_id);
-        let at = Key::queued(portal, &received_at, upload_id);
+        let at = Key::queued(portal, &arrived.order.received_at, upload_id);
         let entry = QueueItem {
             upload_id,
-            received_at,
-            key,
-            sequencer,
+            order: arrived.order.clone(),
             planned: arrived.record.status == UploadStatus::Applying,
             work_shard: work_shard(portal),
             due_at: stamp(now + LEASE),
@@ -64,11 +54,7 @@ impl From<QueueItem> for QueueEntry {
     fn from(item: QueueItem) -> Self {
         QueueEntry {
             upload_id: item.upload_id,
-            order: UploadOrder {
-                received_at: item.received_at,
-                key: item.key,
-                sequencer: item.sequencer,
-            },
+            order: item.order,
             planned: item.planned,
         }
     }

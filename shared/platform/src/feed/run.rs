@@ -5,7 +5,7 @@
 use super::lease::Lease;
 use super::queue::QueueEntry;
 use super::uploads::{Arrived, ObjectVersion, UploadItem, UploadRecord, key_hash};
-use super::{FeedTable, condition_failed, item_of, only_in_conflict, update_refused};
+use super::{FeedTable, condition_failed, item_of, update_refused};
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
 use aws_sdk_dynamodb::types::{
@@ -15,7 +15,16 @@ use mapping::identity::PortalId;
 use mapping::order::{Planned, UploadOrder};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::time::Duration;
+
+/// What an attempt to take an upload up came to.
+pub enum TakeUp {
+    /// It is in the hands of this lease's run.
+    Taken(Box<TakenUp>),
+    /// It has ended, or was erased: nothing is left to do.
+    Ended,
+    /// It is in the hands of a later lease's run.
+    Overtaken,
+}
 
 /// An upload that a run goes on with.
 pub struct TakenUp {
@@ -27,6 +36,23 @@ pub struct TakenUp {
     pub attempts: u32,
     /// What is known to be done.
     pub saved: Saved,
+}
+
+impl From<UploadItem> for TakenUp {
+    fn from(item: UploadItem) -> Self {
+        let attempts = item.attempts;
+        let saved = Saved {
+            applied: item.applied,
+            exceptions_by: item.exceptions_by,
+        };
+        let Arrived { record, object, .. } = item.into();
+        TakenUp {
+            record,
+            object,
+            attempts,
+            saved,
+        }
+    }
 }
 
 /// How far the plan of an upload is applied.
@@ -66,8 +92,7 @@ struct Sets {
 const STILL_OURS: &str = "fence = :fence AND attribute_not_exists(finished_at)";
 
 impl FeedTable {
-    /// Takes an upload up under this lease: from now on no run of an earlier lease can write to it. `None`:
-    /// it has ended, or was erased.
+    /// Takes an upload up under this lease: from now on no run of an earlier lease can write to it.
     ///
     /// # Errors
     ///
@@ -77,7 +102,7 @@ impl FeedTable {
         portal: PortalId,
         entry: &QueueEntry,
         lease: &Lease,
-    ) -> Result<Option<TakenUp>, CallFailed> {
+    ) -> Result<TakeUp, CallFailed> {
         const WHAT: &str = "take the upload up";
         let answer = self
             .client
@@ -99,27 +124,22 @@ impl FeedTable {
                 let item = answer.attributes.unwrap_or_default();
                 Some(serde_dynamo::from_item(item).map_err(CallFailed::malformed(WHAT))?)
             }
-            // It has ended; or the answer was lost, and the SDK repeated what was done already.
-            Err(error) if update_refused(&error) => self
-                .upload_item(portal, entry.upload_id)
-                .await?
-                .filter(|item| item.fence == lease.token() && item.record.finished_at.is_none()),
+            // Something speaks against it; or the answer was lost, and the SDK repeated what was done already.
+            Err(error) if update_refused(&error) => {
+                self.upload_item(portal, entry.upload_id).await?
+            }
             Err(error) => return Err(CallFailed::sdk(WHAT)(error)),
         };
-        Ok(item.map(|item| {
-            let attempts = item.attempts;
-            let saved = Saved {
-                applied: item.applied,
-                exceptions_by: item.exceptions_by,
-            };
-            let Arrived { record, object, .. } = item.into();
-            TakenUp {
-                record,
-                object,
-                attempts,
-                saved,
+        Ok(match item {
+            Some(item) if item.record.finished_at.is_none() => {
+                if item.fence == lease.token() {
+                    TakeUp::Taken(Box::new(item.into()))
+                } else {
+                    TakeUp::Overtaken
+                }
             }
-        }))
+            _ => TakeUp::Ended,
+        })
     }
 
     /// What was planned before that can make a file of this key come too late.
@@ -281,31 +301,22 @@ impl FeedTable {
         record: &UploadRecord,
         lease: &Lease,
     ) -> Result<bool, CallFailed> {
-        loop {
-            let request = self
-                .client
-                .transact_write_items()
-                .set_transact_items(Some(items.clone()));
-            match request.send().await {
-                Ok(_) => return Ok(true),
-                // Another write of one of the items at the same moment, such as a delivery that puts the
-                // upload into the queue again; the SDK does not repeat these.
-                Err(error) if only_in_conflict(&error) => tokio::time::sleep(CONFLICT_PAUSE).await,
-                // Done by an attempt whose answer was lost, or not to be done by us any more.
-                Err(error) if condition_failed(&error) => {
-                    let found = self.upload_item(record.portal_id, record.upload_id).await?;
-                    return Ok(found.is_some_and(|found| {
-                        found.fence == lease.token() && found.record == *record
-                    }));
-                }
-                Err(error) => return Err(CallFailed::sdk(what)(error)),
+        let request = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items));
+        match request.send().await {
+            Ok(_) => Ok(true),
+            // Done by an attempt whose answer was lost, or not to be done by us any more.
+            Err(error) if condition_failed(&error) => {
+                let found = self.upload_item(record.portal_id, record.upload_id).await?;
+                Ok(found
+                    .is_some_and(|found| found.fence == lease.token() && found.record == *record))
             }
+            Err(error) => Err(CallFailed::sdk(what)(error)),
         }
     }
 }
-
-/// Transactions take milliseconds.
-const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
 
 fn fence(lease: &Lease) -> AttributeValue {
     AttributeValue::N(lease.token().to_string())

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 use ulid::Ulid;
 
 /// One upload of a portal. Sorts by the time at which the file arrived.
@@ -272,17 +271,22 @@ pub struct Arrived {
     pub record: UploadRecord,
     /// Which bytes.
     pub object: ObjectVersion,
-    /// Of the event.
-    pub sequencer: Option<Sequencer>,
+    /// Its place among the portal's files. A replay keeps that of its file: what would come too late comes
+    /// too late again.
+    pub order: UploadOrder,
 }
 
 impl Arrived {
-    /// Its place among the portal's files.
-    pub fn order(&self) -> UploadOrder {
-        UploadOrder {
-            received_at: self.record.received_at.clone(),
-            key: self.record.key.clone(),
-            sequencer: self.sequencer.clone(),
+    /// A file that has just been seen.
+    pub fn new(record: UploadRecord, object: ObjectVersion, sequencer: Option<Sequencer>) -> Self {
+        Arrived {
+            order: UploadOrder {
+                received_at: record.received_at.clone(),
+                key: record.key.clone(),
+                sequencer,
+            },
+            record,
+            object,
         }
     }
 }
@@ -295,8 +299,7 @@ pub(super) struct UploadItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) version_id: Option<String>,
     pub(super) etag: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) sequencer: Option<Sequencer>,
+    pub(super) order: UploadOrder,
     /// The token of the lease under which the item was written last.
     #[serde(default)]
     pub(super) fence: u64,
@@ -317,7 +320,7 @@ impl From<&Arrived> for UploadItem {
             record: arrived.record.clone(),
             version_id: arrived.object.version_id.clone(),
             etag: arrived.object.etag.clone(),
-            sequencer: arrived.sequencer.clone(),
+            order: arrived.order.clone(),
             fence: 0,
             attempts: 0,
             applied: 0,
@@ -334,7 +337,7 @@ impl From<UploadItem> for Arrived {
                 version_id: item.version_id,
                 etag: item.etag,
             },
-            sequencer: item.sequencer,
+            order: item.order,
             record: item.record,
         }
     }
@@ -356,10 +359,6 @@ pub enum Claim {
 /// Where a page of the history ends. Opaque to callers; it is the last upload's id.
 pub type Cursor = UploadId;
 
-/// Deliveries of one event at the same moment meet in the table; one of them wins within this.
-const CLAIM_TRIES: u32 = 20;
-const CLAIM_PAUSE: Duration = Duration::from_millis(50);
-
 impl FeedTable {
     /// Claims an object's version: unless that was done before, writes the upload and puts it into the
     /// portal's queue. An upload that was claimed before and has not ended is put there again: that costs
@@ -375,38 +374,32 @@ impl FeedTable {
         let claimed = ObjectItem {
             upload_id: arrived.record.upload_id,
         };
-        for _ in 0..CLAIM_TRIES {
-            let object_item = item_of(WHAT, &object_key, &claimed)?;
-            if self
-                .put_upload(WHAT, arrived, Some(object_item), now)
-                .await?
-            {
-                return Ok(Claim::New);
-            }
-            // It exists, or another delivery is claiming it right now and there is nothing to read yet.
-            if let Some(claimed) = self.get::<ObjectItem>(WHAT, object_key.clone()).await? {
-                let Some(known) = self.upload_item(portal, claimed.upload_id).await? else {
-                    return Err(CallFailed::new(
-                        WHAT,
-                        "the object is claimed and its upload is gone",
-                    ));
-                };
-                let known = Arrived::from(known);
-                if !known.record.status.is_final() {
-                    self.put_in_queue(&known, now).await?;
-                }
-                return Ok(Claim::Known(Box::new(known.record)));
-            }
-            tokio::time::sleep(CLAIM_PAUSE).await;
+        let object_item = item_of(WHAT, &object_key, &claimed)?;
+        if self
+            .put_upload(WHAT, arrived, Some(object_item), now)
+            .await?
+        {
+            return Ok(Claim::New);
         }
-        Err(CallFailed::new(
-            WHAT,
-            "other deliveries were claiming the same object",
-        ))
+        let claimed: Option<ObjectItem> = self.get(WHAT, object_key).await?;
+        let known = match claimed {
+            Some(claimed) => self.upload_item(portal, claimed.upload_id).await?,
+            None => None,
+        };
+        let Some(known) = known.map(Arrived::from) else {
+            return Err(CallFailed::new(
+                WHAT,
+                "the object is claimed and its upload is gone",
+            ));
+        };
+        if !known.record.status.is_final() {
+            self.put_in_queue(&known, now).await?;
+        }
+        Ok(Claim::Known(Box::new(known.record)))
     }
 
     /// Writes a new upload and puts it into the portal's queue. `false`: the upload, or the item beside it,
-    /// is there already, or is being written.
+    /// is there already.
     pub(super) async fn put_upload(
         &self,
         what: &'static str,

@@ -70,6 +70,7 @@ impl Refusal {
             | ProblemCode::MappingNotFound
             | ProblemCode::UploadNotFound
             | ProblemCode::ReportNotReady
+            | ProblemCode::NoReport
             | ProblemCode::ReportExpired
             | ProblemCode::NoRejectedRows => StatusCode::NOT_FOUND,
             ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

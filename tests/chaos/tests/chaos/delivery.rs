@@ -1,7 +1,7 @@
 //! Events come twice, late, in any order and all at once; workers wake up when nobody expects them any more;
 //! files are replaced and deleted under the run's hands.
 
-use crate::portals::{PATIENCE, ended, monday};
+use crate::portals::{PATIENCE, ended, ended_by_itself, monday};
 use chaos::{Cloud, FaultProxy, Faults, Lambda, Portal, Settings, Worker, process_upload, within};
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -87,7 +87,7 @@ async fn ten_deliveries_at_once_for_one_portal_and_for_fifty_are_one_upload_each
                 .for_each(|event| stage.lambda.invoke(event.clone()));
         }
         for portal in &portals {
-            ended(portal, &stage.lambda, 1).await;
+            ended_by_itself(portal, &stage.lambda, 1).await;
         }
         stage.lambda.wait_idle(PATIENCE).await;
         for portal in &portals {

@@ -32,6 +32,7 @@ pub(crate) fn tuesday(people: usize) -> String {
 }
 
 /// A seed for a run, printed so that it can be repeated.
+#[expect(clippy::print_stdout, reason = "for the person who repeats the run")]
 pub(crate) fn seed() -> u64 {
     let seed = number("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     println!("CHAOS_SEED={seed}");
@@ -74,6 +75,15 @@ pub(crate) async fn undisturbed(cloud: &Cloud, lambda: &Lambda, people: usize) -
 
 /// Waits until so many uploads of the portal have ended, sweeping now and then as the schedule does.
 pub(crate) async fn ended(portal: &Portal<'_>, lambda: &Lambda, uploads: usize) {
+    wait(portal, lambda, uploads, true).await;
+}
+
+/// The same without a sweep: nobody comes to help.
+pub(crate) async fn ended_by_itself(portal: &Portal<'_>, lambda: &Lambda, uploads: usize) {
+    wait(portal, lambda, uploads, false).await;
+}
+
+async fn wait(portal: &Portal<'_>, lambda: &Lambda, uploads: usize, sweeping: bool) {
     let begun = std::time::Instant::now();
     let mut looks = 0;
     while !portal.has_ended(uploads).await {
@@ -85,7 +95,7 @@ pub(crate) async fn ended(portal: &Portal<'_>, lambda: &Lambda, uploads: usize) 
             lambda.output()
         );
         looks += 1;
-        if looks % 40 == 0 {
+        if sweeping && looks % 40 == 0 {
             lambda.invoke(serde_json::json!({"sweep": true}));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,6 +1,6 @@
 //! A file that takes longer than an invocation may: it finishes over several, and is one upload.
 
-use crate::portals::{ended, runs};
+use crate::portals::{ended_by_itself, runs};
 use chaos::{Cloud, FaultProxy, Faults, Lambda, Portal, Settings, process_upload};
 use std::fmt::Write;
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn a_file_that_takes_longer_than_an_invocation_finishes_over_several() {
     );
     let portal = Portal::ready(&cloud).await;
     lambda.invoke(portal.put("people.csv", people(rows), 0).await);
-    ended(&portal, &lambda, 1).await;
+    ended_by_itself(&portal, &lambda, 1).await;
     let view = portal.view().await;
     assert_eq!(view.uploads[0][1], "completed");
     assert_eq!(view.uploads[0][2]["created"], rows);
@@ -69,7 +69,7 @@ async fn an_upload_that_never_comes_forward_is_given_up_and_says_so() {
             .only(|call| call.operation == "BatchExecuteStatement"),
     );
     lambda.invoke(event);
-    ended(&portal, &lambda, 1).await;
+    ended_by_itself(&portal, &lambda, 1).await;
     let upload = portal.uploads().await.remove(0);
     assert_eq!(upload["status"], "failed");
     assert_eq!(upload["problems"][0]["code"], "processing_failed");
@@ -77,10 +77,11 @@ async fn an_upload_that_never_comes_forward_is_given_up_and_says_so() {
         (lambda.self_invocations() >= 5, portal.users().await.len()),
         (true, 0)
     );
+    assert_eq!(lambda.failures(), [""; 0], "every invocation handed over");
     // The next file is processed as ever.
     proxy.clear();
     lambda.invoke(portal.put("people.csv", people(100), 1).await);
-    ended(&portal, &lambda, 2).await;
+    ended_by_itself(&portal, &lambda, 2).await;
     assert_eq!(portal.users().await.len(), 100);
     cloud.tear_down().await;
 }
