@@ -7,7 +7,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/target/local/sam
 PYTHON := python3
 TOOLS := target/local/venv-tools/bin
 
-.PHONY: demo test up down redrive watch lint unit validate end-to-end audit
+.PHONY: demo test up down redrive watch lint unit validate end-to-end chaos audit
 
 ## The whole story on the local cloud, from an empty portal to the report. Ends with the cloud down again.
 demo:
@@ -47,7 +47,11 @@ validate:
 	$(TOOLS)/sam validate
 
 end-to-end:
-	cargo test --workspace --locked --test end_to_end
+	cargo test --workspace --locked --test end_to_end --test chaos
+
+## The long version of the tests that break things (docs/reliability.md): three quarters of an hour.
+chaos:
+	@$(PYTHON) local/cloud.py chaos
 
 ## Licences, bans and sources of the dependencies. Installs cargo-deny into target/ the first time, which takes minutes.
 audit: target/tools/bin/cargo-deny

@@ -48,7 +48,7 @@ def say(text: str, since: float) -> None:
 
 
 def main() -> int:
-    commands = {"up": up, "down": down, "ready": ready, "demo": demo, "test": test, "redrive": redrive}
+    commands = {"up": up, "down": down, "ready": ready, "demo": demo, "test": test, "chaos": chaos, "redrive": redrive}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print(f"usage: {sys.argv[0]} {'|'.join(commands)}", file=sys.stderr)
         return 2
@@ -109,6 +109,12 @@ def demo() -> int:
 def test() -> int:
     samples = [TOOLS_VENV / "bin" / "python", HERE / "samples.py"]
     return visit([["sam", "validate"], samples, ["make", "--no-print-directory", "end-to-end"]])
+
+
+def chaos() -> int:
+    """The tests that break things, with as many runs as CHAOS_RUNS says, or with many."""
+    os.environ.setdefault("CHAOS_RUNS", "200")
+    return visit([["cargo", "test", "--workspace", "--locked", "--test", "chaos", "--", "--nocapture"]])
 
 
 def redrive() -> int:
