@@ -20,7 +20,7 @@ from cloud import ROOT, STACK, Failure
 EVENTS = ROOT / "events"
 FILE = EVENTS / "people.csv"
 WAIT_SECONDS = 120
-FINAL = {"completed", "completed_with_problems", "rejected"}
+FINAL = {"completed", "completed_with_problems", "rejected", "failed"}
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
         ("GET", "/uploads/01KAPTA7HZ0000000000000000", None),
         ("GET", "/uploads/01KAPTA7HZ0000000000000000/report", None),
         ("GET", "/uploads/01KAPTA7HZ0000000000000000/rejected", None),
+        ("POST", "/uploads/01KAPTA7HZ0000000000000000/replay", None),
     ]
 }
 

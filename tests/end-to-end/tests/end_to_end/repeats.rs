@@ -240,3 +240,51 @@ async fn whoever_is_changed_while_the_plan_is_applied_is_decided_again() {
         [1, 0, 4]
     );
 }
+
+/// The same version of the file once more: a new upload, for which nothing is left to do.
+#[tokio::test]
+async fn an_upload_is_replayed_as_a_new_one_and_writes_to_nobody_again() {
+    let portal = Portal::ready().await;
+    let first = portal.upload("people.csv", rows(20, "Cook")).await;
+    let users = portal.users().await;
+    let path = format!("/uploads/{}/replay", first.id());
+    let accepted = portal.call("POST", &path, None).await.expect(202);
+    assert_ne!(accepted["upload_id"], first.record["upload_id"]);
+    assert_eq!(accepted["status"], "queued");
+    let again = portal.processed(first.key(), 2).await;
+    assert_eq!(again.record["upload_id"], accepted["upload_id"]);
+    assert_eq!(
+        ["total", "created", "unchanged", "not_processed"].map(|name| again.rows(name)),
+        [21, 0, 20, 1]
+    );
+    assert_eq!(portal.users().await, users);
+    assert_eq!(portal.uploads().await.len(), 2);
+
+    // A newer version of the file was processed meanwhile: the older one comes too late, once more.
+    let newer = portal.upload("people.csv", rows(20, "Chef")).await;
+    assert_eq!(newer.rows("updated"), 20);
+    portal.call("POST", &path, None).await.expect(202);
+    let late = portal.processed(first.key(), 4).await;
+    assert_eq!(late.status(), "rejected");
+    assert_eq!(
+        late.problems(),
+        [("superseded_by_newer_file".to_owned(), None)]
+    );
+    assert!(
+        portal
+            .users()
+            .await
+            .values()
+            .all(|user| user.custom("job") == Some("Chef"))
+    );
+}
+
+#[tokio::test]
+async fn an_upload_that_has_not_ended_is_not_replayed() {
+    let portal = Portal::ready().await;
+    let upload = portal.upload("people.csv", rows(1, "Cook")).await;
+    portal.set_back(&upload, "applying").await;
+    let path = format!("/uploads/{}/replay", upload.id());
+    let refused = portal.call("POST", &path, None).await.refused(409);
+    assert_eq!(refused.0, "upload_not_finished");
+}
