@@ -1,0 +1,253 @@
+//! What the cloud keeps of one portal, with the attributes and the conditions that the code gives it.
+
+use crate::Scenario;
+use jiff::{SignedDuration, Timestamp};
+use mapping::order::{Planned, superseded};
+use platform::clock::stamp;
+use platform::feed::{LeaseItem, Standing};
+use std::collections::BTreeMap;
+
+/// How many people there are.
+pub const PEOPLE: usize = 2;
+
+/// How long a lease lasts, in steps of the clock.
+pub(crate) const LEASE: i8 = 3;
+
+/// Nothing is sent in this last part of it.
+pub(crate) const SILENT: i8 = 1;
+
+/// What a row came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// A new person.
+    Created,
+    /// Another value.
+    Updated,
+    /// Nothing to do.
+    Unchanged,
+    /// Left alone.
+    ChangedMeanwhile,
+}
+
+/// What the rows of a file came to: its counts and its report in one.
+pub type Rows = [Option<Outcome>; PEOPLE];
+
+/// The status of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// Waits.
+    Queued,
+    /// Is read.
+    Scanning,
+    /// Is compared.
+    Planning,
+    /// People are written.
+    Applying,
+    /// Has ended, with or without problems.
+    Completed,
+    /// Came too late.
+    Rejected,
+    /// Was given up.
+    Failed,
+}
+
+impl Status {
+    pub(crate) fn is_final(self) -> bool {
+        self > Status::Applying
+    }
+}
+
+/// The lease as the table has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Lease {
+    pub(crate) token: u8,
+    pub(crate) owner: Option<usize>,
+    pub(crate) until: Option<i8>,
+}
+
+impl Lease {
+    pub(crate) fn standing(&self, now: i8) -> Standing {
+        let time = |tick: i8| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(tick.into());
+        let item = LeaseItem {
+            token: self.token.into(),
+            owner: self.owner.map(|owner| owner.to_string()),
+            expires_at: self.until.map(|until| stamp(time(until))),
+        };
+        item.standing(time(now))
+    }
+}
+
+/// What people see of an upload.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Record {
+    pub(crate) status: Status,
+    /// The furthest that it came.
+    pub(crate) furthest: Status,
+    /// The version of the mapping is noted: the file was let in.
+    pub(crate) admitted: bool,
+    pub(crate) rows: Option<Rows>,
+}
+
+/// How far the plan is applied, and under which tokens the exceptions and the plan are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Saved {
+    pub(crate) applied: usize,
+    pub(crate) exceptions_by: Option<u8>,
+    pub(crate) plan_by: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Upload {
+    pub(crate) record: Record,
+    pub(crate) saved: Saved,
+    pub(crate) fence: u8,
+    pub(crate) attempts: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Write {
+    Create,
+    Update,
+    Refresh,
+}
+
+impl Write {
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Write::Create => Outcome::Created,
+            Write::Update => Outcome::Updated,
+            Write::Refresh => Outcome::Unchanged,
+        }
+    }
+}
+
+/// The plan's steps: who, and what is to be done.
+pub(crate) type Plan = Vec<(usize, Write)>;
+
+/// By person.
+pub(crate) type Exceptions = BTreeMap<usize, Outcome>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Person {
+    /// What rows speak about.
+    pub(crate) value: u8,
+    /// What they do not; goes up with every change by somebody in the portal.
+    pub(crate) other: u8,
+    pub(crate) version: u8,
+    pub(crate) last_write: Option<usize>,
+    pub(crate) last_outcome: Option<Outcome>,
+    pub(crate) fingerprint: Option<u8>,
+}
+
+impl Person {
+    /// The pure function: what a row does to a person; `None`: nothing.
+    pub(crate) fn decide(&self, row: u8) -> Option<Write> {
+        match self.fingerprint == Some(row) {
+            true => None,
+            false if self.value == row => Some(Write::Refresh),
+            false => Some(Write::Update),
+        }
+    }
+}
+
+/// How an upload ended, and with which report.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct End {
+    /// The record's status.
+    pub status: Status,
+    /// The record's counts.
+    pub rows: Option<Rows>,
+    /// The report; `Some(None)` is that of a file that was rejected.
+    pub report: Option<Option<Rows>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Store {
+    pub(crate) now: i8,
+    pub(crate) lease: Lease,
+    pub(crate) uploads: Vec<Option<Upload>>,
+    /// By upload; whether it is planned.
+    pub(crate) queue: BTreeMap<usize, bool>,
+    /// Of each upload's key, the newest that was planned.
+    pub(crate) newest_of_key: BTreeMap<String, usize>,
+    pub(crate) newest_planned: Option<usize>,
+    /// By upload, and with the remedy by token.
+    pub(crate) plans: BTreeMap<(usize, u8), Plan>,
+    pub(crate) exceptions: BTreeMap<(usize, u8), Exceptions>,
+    pub(crate) reports: Vec<Option<Option<Rows>>>,
+    pub(crate) people: [Option<Person>; PEOPLE],
+}
+
+impl Store {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        Store {
+            now: 0,
+            lease: Lease::default(),
+            uploads: vec![None; scenario.files.len()],
+            queue: BTreeMap::new(),
+            newest_of_key: BTreeMap::new(),
+            newest_planned: None,
+            plans: BTreeMap::new(),
+            exceptions: BTreeMap::new(),
+            reports: vec![None; scenario.files.len()],
+            people: scenario.people.map(|value| {
+                value.map(|value| Person {
+                    value,
+                    other: 0,
+                    version: 1,
+                    last_write: None,
+                    last_outcome: None,
+                    fingerprint: Some(value),
+                })
+            }),
+        }
+    }
+
+    /// The upload, if the lease of this token has it and it has not ended.
+    pub(crate) fn still_ours(&mut self, upload: usize, token: u8) -> Option<&mut Upload> {
+        self.uploads[upload]
+            .as_mut()
+            .filter(|item| item.fence == token && !item.record.status.is_final())
+    }
+
+    /// Who is next: the one that is planned, else the first in order.
+    pub(crate) fn next_in_queue(&self, scenario: &Scenario, planned_first: bool) -> Option<usize> {
+        let place = |(upload, planned): &(&usize, &bool)| {
+            (
+                planned_first && !**planned,
+                scenario.files[**upload].order.clone(),
+            )
+        };
+        self.queue
+            .iter()
+            .min_by_key(place)
+            .map(|(upload, _)| *upload)
+    }
+
+    /// What is to be done for everybody in the file.
+    pub(crate) fn plan(&self, scenario: &Scenario, upload: usize) -> Plan {
+        let rows = scenario.files[upload].rows.iter().zip(&self.people);
+        rows.enumerate()
+            .filter_map(|(who, (row, person))| match (row, person) {
+                (None, _) => None,
+                (Some(_), None) => Some((who, Write::Create)),
+                (Some(row), Some(person)) => person.decide(*row).map(|write| (who, write)),
+            })
+            .collect()
+    }
+}
+
+/// `mapping::order::superseded`, of uploads by their numbers.
+pub(crate) fn comes_too_late(
+    scenario: &Scenario,
+    upload: usize,
+    of_key: Option<usize>,
+    of_portal: Option<usize>,
+) -> bool {
+    let order = |upload: usize| scenario.files[upload].order.clone();
+    let planned = Planned {
+        of_key: of_key.map(order),
+        of_portal: of_portal.map(order),
+    };
+    superseded(&order(upload), &planned, scenario.auto_disable)
+}
