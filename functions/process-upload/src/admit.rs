@@ -6,7 +6,7 @@ use mapping::mapping::Mapping;
 use mapping::order::{Planned, superseded};
 use mapping::problem::{Problem, ProblemCode};
 use platform::clock::stamp;
-use platform::feed::{UploadRecord, UploadStatus};
+use platform::feed::UploadRecord;
 
 /// Whether the file may be read.
 pub(crate) enum Admission {
@@ -25,7 +25,7 @@ pub(crate) async fn admit(run: &mut Run<'_>) -> Result<Admission, Failure> {
             .mapping_version(portal_id, version)
             .await?
             .ok_or(Failure::MappingGone)?;
-        let planned = run.upload.status == UploadStatus::Applying;
+        let planned = run.saved().plan_by.is_some();
         if !planned && comes_too_late(run, stored.draft.auto_disable).await? {
             let problem = Problem::new(ProblemCode::SupersededByNewerFile);
             return Ok(Admission::Refused(vec![problem]));
@@ -73,7 +73,8 @@ async fn comes_too_late(run: &Run<'_>, auto_disable: bool) -> Result<bool, Failu
         && superseded(&run.entry.order, &planned_before(run).await?, auto_disable))
 }
 
-/// What was planned before that can make this file come too late. It cannot change while the lease is held.
+/// What was planned before that can make this file come too late. Nobody else changes it while the lease is
+/// held, and what is stored on the ground of it is stored only then.
 pub(crate) async fn planned_before(run: &Run<'_>) -> Result<Planned, Failure> {
     let (table, portal) = (&run.feed.table, run.upload.portal_id);
     Ok(Planned {

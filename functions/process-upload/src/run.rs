@@ -113,12 +113,15 @@ impl<'r> Run<'r> {
     /// The plan is kept: the upload is being applied from now on, and no older file may follow.
     pub(crate) async fn planned(&mut self) -> Result<(), Failure> {
         self.enter(UploadStatus::Applying, 0);
-        self.saved = Saved::default();
+        self.saved = Saved {
+            plan_by: Some(self.lease.token()),
+            ..Saved::default()
+        };
         let planned = crate::admit::planned_before(self).await?;
-        let stored = self
-            .feed
-            .table
-            .put_planned(&self.upload, self.entry, &planned, self.lease);
+        let stored =
+            self.feed
+                .table
+                .put_planned(&self.upload, self.saved, self.entry, &planned, self.lease);
         self.owned(stored.await?)
     }
 

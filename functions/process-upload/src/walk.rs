@@ -52,17 +52,18 @@ async fn steps(run: &mut Run<'_>) -> Result<bool, Failure> {
     // Nothing is written to a user before the whole file has been read, checked and planned, and the plan
     // is kept. A walk that is taken up again after that goes on with the kept plan; the roster may hold
     // half of it already, and is no ground to plan on.
-    let plan = if run.upload.status == UploadStatus::Applying {
-        kept_plan(run).await?
-    } else {
-        let scan = match scan::scan(run, &mapping).await? {
-            Ok(scan) => scan,
-            Err(problems) => return refuse(run, problems).await,
-        };
-        let plan = plan::plan(run, &mapping, scan).await?;
-        let plan = keep(run, plan).await?;
-        run.planned().await?;
-        plan
+    let plan = match run.saved().plan_by {
+        Some(token) => kept_plan(run, token).await?,
+        None => {
+            let scan = match scan::scan(run, &mapping).await? {
+                Ok(scan) => scan,
+                Err(problems) => return refuse(run, problems).await,
+            };
+            let plan = plan::plan(run, &mapping, scan).await?;
+            keep(run, &plan).await?;
+            run.planned().await?;
+            plan
+        }
     };
 
     let exceptions = match apply(run, &mapping, &plan).await? {
@@ -91,24 +92,18 @@ async fn apply(run: &mut Run<'_>, mapping: &Mapping, plan: &Plan) -> Result<Appl
     }
 }
 
-/// The first plan that is kept is the one that counts: a run that lost its lease while planning may still
-/// keep its own, which is as good.
-async fn keep(run: &Run<'_>, plan: Plan) -> Result<Plan, Failure> {
+async fn keep(run: &Run<'_>, plan: &Plan) -> Result<(), Failure> {
     let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    if run
+    let (token, plan) = (run.lease.token(), plan.encode()?);
+    Ok(run
         .feed
         .reports
-        .keep_plan(portal, upload, plan.encode()?)
-        .await?
-    {
-        Ok(plan)
-    } else {
-        kept_plan(run).await
-    }
+        .keep_plan(portal, upload, token, plan)
+        .await?)
 }
 
-async fn kept_plan(run: &Run<'_>) -> Result<Plan, Failure> {
+async fn kept_plan(run: &Run<'_>, token: u64) -> Result<Plan, Failure> {
     let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let bytes = run.feed.reports.kept_plan(portal, upload).await?;
+    let bytes = run.feed.reports.kept_plan(portal, upload, token).await?;
     Ok(Plan::decode(&bytes)?)
 }

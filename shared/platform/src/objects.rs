@@ -11,7 +11,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use std::ops::Deref;
@@ -253,7 +253,7 @@ impl ReportsBucket {
         }
     }
 
-    /// Keeps the plan of an upload unless one is kept already. `false`: one was.
+    /// Keeps the plan that was made under this token of the lease.
     ///
     /// # Errors
     ///
@@ -262,32 +262,14 @@ impl ReportsBucket {
         &self,
         portal: PortalId,
         upload: UploadId,
+        token: u64,
         plan: Vec<u8>,
-    ) -> Result<bool, CallFailed> {
-        let plan = Bytes::from(plan);
-        loop {
-            let request = self
-                .client
-                .put_object()
-                .bucket(&self.bucket)
-                .key(plan_key(portal, upload))
-                .if_none_match("*")
-                .body(plan.clone().into())
-                .customize()
-                .config_override(large());
-            let Err(error) = request.send().await else {
-                return Ok(true);
-            };
-            match error.as_service_error().and_then(|error| error.code()) {
-                Some("PreconditionFailed") => return Ok(false),
-                // Another put of the same key at the same moment, such as our own whose answer was lost.
-                Some("ConditionalRequestConflict") => tokio::time::sleep(PAUSE_FIRST).await,
-                _ => return Err(CallFailed::sdk("keep the plan")(error)),
-            }
-        }
+    ) -> Result<(), CallFailed> {
+        self.keep("keep the plan", plan_key(portal, upload, token), plan)
+            .await
     }
 
-    /// The plan that was kept for an upload.
+    /// The plan that was kept under this token.
     ///
     /// # Errors
     ///
@@ -296,8 +278,9 @@ impl ReportsBucket {
         &self,
         portal: PortalId,
         upload: UploadId,
+        token: u64,
     ) -> Result<Vec<u8>, CallFailed> {
-        self.fetch("read the kept plan", plan_key(portal, upload))
+        self.fetch("read the kept plan", plan_key(portal, upload, token))
             .await
     }
 
@@ -314,17 +297,8 @@ impl ReportsBucket {
         token: u64,
         exceptions: Vec<u8>,
     ) -> Result<(), CallFailed> {
-        self.client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(exceptions_key(portal, upload, token))
-            .body(exceptions.into())
-            .customize()
-            .config_override(large())
-            .send()
-            .await
-            .map_err(CallFailed::sdk("keep the exceptions"))?;
-        Ok(())
+        let key = exceptions_key(portal, upload, token);
+        self.keep("keep the exceptions", key, exceptions).await
     }
 
     /// The exceptions that were kept under this token.
@@ -343,6 +317,24 @@ impl ReportsBucket {
             exceptions_key(portal, upload, token),
         )
         .await
+    }
+
+    async fn keep(
+        &self,
+        what: &'static str,
+        key: String,
+        bytes: Vec<u8>,
+    ) -> Result<(), CallFailed> {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(LARGE_ATTEMPT);
+        let request = self.client.put_object().bucket(&self.bucket).key(key);
+        request
+            .body(bytes.into())
+            .customize()
+            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts.build()))
+            .send()
+            .await
+            .map_err(CallFailed::sdk(what))?;
+        Ok(())
     }
 
     /// A whole object; one whose bytes break off is read again.
@@ -405,14 +397,8 @@ impl ReportsBucket {
     }
 }
 
-/// For what may be some hundred megabytes in one piece.
-fn large() -> aws_sdk_s3::config::Builder {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(LARGE_ATTEMPT);
-    aws_sdk_s3::config::Builder::new().timeout_config(timeouts.build())
-}
-
-fn plan_key(portal: PortalId, upload: UploadId) -> String {
-    format!("work/{portal}/{upload}/plan")
+fn plan_key(portal: PortalId, upload: UploadId, token: u64) -> String {
+    format!("work/{portal}/{upload}/plan/{token}")
 }
 
 fn exceptions_key(portal: PortalId, upload: UploadId, token: u64) -> String {

@@ -228,6 +228,10 @@ impl Portal {
 
     /// Makes an upload look as if its walk had broken off in this stage, before anything was saved.
     pub async fn set_back(&self, upload: &Upload, status: &str) {
+        let forgotten = match status {
+            "applying" => "REMOVE finished_at, applied, exceptions_by",
+            _ => "REMOVE finished_at, applied, exceptions_by, plan_by",
+        };
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let request = self
             .stack
@@ -237,7 +241,9 @@ impl Portal {
         request
             .key("pk", text(&self.id))
             .key("sk", text(&format!("UPLOAD#{}", upload.id())))
-            .update_expression("SET #status = :status, report_ready = :no REMOVE finished_at, applied, exceptions_by")
+            .update_expression(format!(
+                "SET #status = :status, report_ready = :no {forgotten}"
+            ))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(status))
             .expression_attribute_values(":no", AttributeValue::Bool(false))

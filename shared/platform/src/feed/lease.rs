@@ -9,7 +9,7 @@ use crate::keys::{Key, WORK_DUE_AT, WORK_SHARD, work_shard};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use serde::Deserialize;
@@ -174,6 +174,19 @@ impl Lease {
             Err(error) if update_refused(&error) => Ok(()),
             Err(error) => Err(CallFailed::sdk("give the lease back")(error)),
         }
+    }
+
+    /// A part of a transaction that holds as long as nobody took the lease over.
+    pub(super) fn still_held(&self, what: &'static str) -> Result<TransactWriteItem, CallFailed> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table.table)
+            .set_key(Some(Key::lease(self.portal).item()))
+            .condition_expression("#token = :token")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":token", AttributeValue::N(self.token.to_string()))
+            .build()
+            .map_err(CallFailed::to(what))?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     /// An update of the lease if it is still ours.

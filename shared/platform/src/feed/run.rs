@@ -42,6 +42,7 @@ impl From<UploadItem> for TakenUp {
     fn from(item: UploadItem) -> Self {
         let attempts = item.attempts;
         let saved = Saved {
+            plan_by: item.plan_by,
             applied: item.applied,
             exceptions_by: item.exceptions_by,
         };
@@ -58,6 +59,9 @@ impl From<UploadItem> for TakenUp {
 /// How far the plan of an upload is applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
+    /// The token under which the plan that counts is kept; `None`: there is none yet. Each lease keeps its
+    /// own, so that one that was made before an older file came in between does not count.
+    pub plan_by: Option<u64>,
     /// How many of its steps are done, from the first on.
     pub applied: u64,
     /// The token under which the exceptions met in them are kept; `None`: there were none.
@@ -69,6 +73,8 @@ pub struct Saved {
 struct ProgressItem<'r> {
     #[serde(flatten)]
     record: &'r UploadRecord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_by: Option<u64>,
     applied: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     exceptions_by: Option<u64>,
@@ -190,8 +196,8 @@ impl FeedTable {
     }
 
     /// The upload's plan is kept, and its people are written from now on: stores that, and, unless it is a
-    /// rehearsal, that no older file may come after it. `planned` is what was planned before. `false`: a
-    /// later lease has taken the upload up.
+    /// rehearsal, that no older file may come after it. `planned` is what was planned before, which is so only
+    /// as long as nobody else has the lease. `false`: somebody else has it.
     ///
     /// # Errors
     ///
@@ -199,6 +205,7 @@ impl FeedTable {
     pub async fn put_planned(
         &self,
         record: &UploadRecord,
+        saved: Saved,
         entry: &QueueEntry,
         planned: &Planned,
         lease: &Lease,
@@ -214,8 +221,9 @@ impl FeedTable {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":yes", AttributeValue::Bool(true));
         let mut items = vec![
-            self.fenced(WHAT, record, Saved::default(), lease)?,
+            self.fenced(WHAT, record, saved, lease)?,
             update(WHAT, begun)?,
+            lease.still_held(WHAT)?,
         ];
         if !record.rehearsal {
             let order = NewestItem {
@@ -339,6 +347,7 @@ fn progress(
 ) -> Result<Sets, CallFailed> {
     let item: Item = serde_dynamo::to_item(ProgressItem {
         record,
+        plan_by: saved.plan_by,
         applied: saved.applied,
         exceptions_by: saved.exceptions_by,
         attempts: came_forward.then_some(0),

@@ -299,13 +299,18 @@ pub(super) struct UploadItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) version_id: Option<String>,
     pub(super) etag: String,
-    pub(super) order: UploadOrder,
+    /// Absent where the record was written before files had an order: then by its time alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) order: Option<UploadOrder>,
     /// The token of the lease under which the item was written last.
     #[serde(default)]
     pub(super) fence: u64,
     /// How often the upload was taken up since it last came forward.
     #[serde(default)]
     pub(super) attempts: u32,
+    /// The token under which the plan that counts is kept; absent: there is none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) plan_by: Option<u64>,
     /// How many of the plan's steps are done, from the first on.
     #[serde(default)]
     pub(super) applied: u64,
@@ -320,9 +325,10 @@ impl From<&Arrived> for UploadItem {
             record: arrived.record.clone(),
             version_id: arrived.object.version_id.clone(),
             etag: arrived.object.etag.clone(),
-            order: arrived.order.clone(),
+            order: Some(arrived.order.clone()),
             fence: 0,
             attempts: 0,
+            plan_by: None,
             applied: 0,
             exceptions_by: None,
         }
@@ -331,14 +337,15 @@ impl From<&Arrived> for UploadItem {
 
 impl From<UploadItem> for Arrived {
     fn from(item: UploadItem) -> Self {
-        Arrived {
-            object: ObjectVersion {
-                key: item.record.key.clone(),
-                version_id: item.version_id,
-                etag: item.etag,
-            },
-            order: item.order,
-            record: item.record,
+        let object = ObjectVersion {
+            key: item.record.key.clone(),
+            version_id: item.version_id,
+            etag: item.etag,
+        };
+        let arrived = Arrived::new(item.record, object, None);
+        match item.order {
+            Some(order) => Arrived { order, ..arrived },
+            None => arrived,
         }
     }
 }
