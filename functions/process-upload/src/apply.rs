@@ -1,5 +1,5 @@
 //! The file is read again, and what the plan marks is written, and nothing else: each person at most once,
-//! in conditional batches. Applying a plan again is safe; what is ours already is recognised by `last_write`.
+//! in conditional batches. Applying a plan again is safe: what this upload has written is recognised.
 
 use crate::failure::Failure;
 use crate::pace::Pace;
@@ -24,8 +24,7 @@ use std::time::Duration;
 /// next file.
 const TRIES: u32 = 5;
 
-/// Part of `last_write`: the upload's first going over its people. However often that is taken up again, it
-/// is the same one, so its writes are recognised.
+/// Part of `last_write`: the upload's first going over its people, however often that is taken up again.
 const RUN: u32 = 1;
 
 /// Pauses before writes that were throttled are sent again; each is twice as long as the one before.
@@ -298,7 +297,7 @@ impl Writer<'_> {
             self.read(&mut tasks).await?;
             let (mut writes, mut open) = (Vec::new(), Vec::new());
             for task in tasks {
-                match self.todo(&task, &context.last_write) {
+                match self.todo(&task, &context) {
                     Todo::Settled(outcome) => settle(&task, outcome),
                     Todo::Write(..) if task.refused == TRIES => {
                         settle(&task, Outcome::ChangedMeanwhile);
@@ -361,15 +360,16 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn todo(&self, task: &Task, last_write: &str) -> Todo {
+    fn todo(&self, task: &Task, context: &WriteContext) -> Todo {
         let State::Known(stored) = &task.state else {
             return Todo::Write(
                 WriteKind::Create(User::create(&task.person)),
                 Outcome::Created,
             );
         };
-        if stored.last_write.as_deref() == Some(last_write) {
-            // Written by this run: before the answer was lost, or before the walk was interrupted.
+        if stored.last_upload_id.as_ref() == Some(&context.upload_id) {
+            // Written by this upload: before the answer was lost, or before the walk was interrupted. What
+            // somebody has changed since came later than the row, and stays.
             return Todo::Settled(stored.last_outcome.unwrap_or(task.planned));
         }
         if EmailKey::of(&stored.user.email) != task.email_key() {

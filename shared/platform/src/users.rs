@@ -51,8 +51,8 @@ pub struct StoredUser {
     pub user: User,
     /// Goes up with every change.
     pub version: u64,
-    /// `<upload_id>#<run>` of the run that wrote last.
-    pub last_write: Option<String>,
+    /// The upload that wrote last; whatever else changes a user leaves it.
+    pub last_upload_id: Option<String>,
     /// What that write came to.
     pub last_outcome: Option<Outcome>,
 }
@@ -460,7 +460,7 @@ fn stored_user(item: &Item) -> Option<StoredUser> {
             fingerprint: fingerprint(item),
         },
         version: item.get("version")?.as_n().ok()?.parse().ok()?,
-        last_write: string(item, "last_write").cloned(),
+        last_upload_id: string(item, "last_upload_id").cloned(),
         last_outcome: string(item, "last_outcome").and_then(|text| Outcome::parse(text)),
     })
 }

@@ -133,23 +133,7 @@ impl Portal {
     /// Delivers the put event of an object's current version (once more), and waits. The error, if the
     /// function failed.
     pub async fn deliver(&self, key: &str) -> Option<String> {
-        let event = self.put_event(key).await;
-        let request = self
-            .stack
-            .lambda()
-            .invoke()
-            .function_name(self.stack.output("ProcessUploadFunctionName"));
-        let answer = request
-            .payload(Blob::new(event.to_string()))
-            .send()
-            .await
-            .unwrap();
-        answer.function_error.map(|error| {
-            format!(
-                "{error}: {}",
-                String::from_utf8_lossy(answer.payload.unwrap().as_ref())
-            )
-        })
+        self.invoke(self.put_event(key).await).await
     }
 
     /// The put event of an object's current version, as S3 sends it; its time and its sequencer are the
@@ -250,6 +234,52 @@ impl Portal {
             .send()
             .await
             .unwrap();
+    }
+
+    /// Puts an upload back into the queue, as if its event had never been heard of again: long due.
+    pub async fn leave_to_the_sweep(&self, upload: &Upload) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let received_at = upload.record["received_at"].as_str().unwrap();
+        let order = [
+            ("received_at".to_owned(), text(received_at)),
+            ("key".to_owned(), text(upload.key())),
+        ];
+        let shard = self.id.parse::<u64>().unwrap() % 4;
+        let request = self
+            .stack
+            .dynamodb()
+            .put_item()
+            .table_name(self.stack.output("FeedTableName"));
+        request
+            .item("pk", text(&self.id))
+            .item("sk", text(&format!("QUEUE#{received_at}#{}", upload.id())))
+            .item("upload_id", text(&upload.id()))
+            .item("order", AttributeValue::M(order.into()))
+            .item("work_shard", text(&shard.to_string()))
+            .item("due_at", text("2026-11-22T00:00:00.000Z"))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Invokes `process-upload` with an event of its own, and waits. The error, if it failed.
+    pub async fn invoke(&self, event: Value) -> Option<String> {
+        let request = self
+            .stack
+            .lambda()
+            .invoke()
+            .function_name(self.stack.output("ProcessUploadFunctionName"));
+        let answer = request
+            .payload(Blob::new(event.to_string()))
+            .send()
+            .await
+            .unwrap();
+        answer.function_error.map(|error| {
+            format!(
+                "{error}: {}",
+                String::from_utf8_lossy(answer.payload.unwrap().as_ref())
+            )
+        })
     }
 
     /// Makes a user look as before the last write: gone if it was the first, or with other values and the

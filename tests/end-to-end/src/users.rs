@@ -75,6 +75,7 @@ impl StoredUser {
         before.set_text("first_name", "Before");
         before.set_text("status", "active");
         before.set_text("last_write", "before#1");
+        before.set_text("last_upload_id", "before");
         before.remove("fingerprint");
         let version = AttributeValue::N((self.number("version") - 1).to_string());
         before.item.insert("version".to_owned(), version);

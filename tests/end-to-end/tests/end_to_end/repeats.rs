@@ -3,6 +3,7 @@
 
 use end_to_end::Portal;
 use mapping::identity::{EmailKey, UserId};
+use serde_json::json;
 
 const HEADER: &str = "Email,First,Last,Status,Job,Site\n";
 
@@ -173,7 +174,7 @@ async fn drift_is_put_right_by_the_next_file() {
 #[tokio::test]
 async fn whoever_is_changed_while_the_plan_is_applied_is_decided_again() {
     let portal = Portal::ready().await;
-    portal.upload("monday.csv", rows(5, "Cook")).await;
+    let monday = portal.upload("monday.csv", rows(5, "Cook")).await;
     let upload = portal.upload("tuesday.csv", rows(5, "Chef")).await;
     assert_eq!(upload.rows("updated"), 5);
     let mut users = portal.users().await;
@@ -181,6 +182,8 @@ async fn whoever_is_changed_while_the_plan_is_applied_is_decided_again() {
         let mut user = users.remove(email).unwrap();
         user.set_text(name, value);
         user.set_text("last_write", "portal");
+        // Not written by this upload yet.
+        user.set_text("last_upload_id", &monday.id());
         user
     };
     // p0 was renamed by somebody; p1 was touched and is as the row says; p2 has another address.
@@ -287,4 +290,20 @@ async fn an_upload_that_has_not_ended_is_not_replayed() {
     let path = format!("/uploads/{}/replay", upload.id());
     let refused = portal.call("POST", &path, None).await.refused(409);
     assert_eq!(refused.0, "upload_not_finished");
+}
+
+/// The worker died, and the event is gone: the schedule's sweep finds the upload and wakes its portal, by an
+/// invocation of its own.
+#[tokio::test]
+async fn the_sweep_takes_up_what_nobody_else_does() {
+    let portal = Portal::ready().await;
+    let upload = portal.upload("people.csv", rows(10, "Cook")).await;
+    let (users, report) = (portal.users().await, portal.report(&upload).await);
+    portal.set_back(&upload, "applying").await;
+    portal.leave_to_the_sweep(&upload).await;
+    assert_eq!(portal.invoke(json!({"sweep": true})).await, None);
+    let again = portal.processed(upload.key(), 1).await;
+    assert_eq!(again.record["rows"], upload.record["rows"]);
+    assert_eq!(portal.users().await, users);
+    assert_eq!(portal.report(&again).await, report);
 }
