@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::run::Run;
+use mapping::fields::FieldCatalogue;
 use mapping::mapping::Mapping;
 use mapping::order::{Planned, superseded};
 use mapping::problem::{Problem, ProblemCode};
@@ -30,7 +31,14 @@ pub(crate) async fn admit(run: &mut Run<'_>) -> Result<Admission, Failure> {
             let problem = Problem::new(ProblemCode::SupersededByNewerFile);
             return Ok(Admission::Refused(vec![problem]));
         }
-        let mapping = Mapping::check(&stored.draft, &stored.draft.own_catalogue());
+        let portal = feed.table.portal(portal_id).await?;
+        let catalogue = FieldCatalogue {
+            groups: portal
+                .map(|portal| portal.settings.catalogue().groups)
+                .unwrap_or_default(),
+            ..stored.draft.own_catalogue()
+        };
+        let mapping = Mapping::check(&stored.draft, &catalogue);
         return mapping
             .map(Admission::Accepted)
             .map_err(|_| Failure::MappingGone);

@@ -13,7 +13,7 @@ use mapping::plan::{Action, Exceptions, Outcome, Plan, decode_exceptions};
 use mapping::record::{Person, UserRecord};
 use mapping::user::{Decision, User, decide};
 use platform::clock::Clock;
-use platform::feed::{Lease, UploadId};
+use platform::feed::{Assignment, FeedTable, Lease, UploadId};
 use platform::users::{
     StoredUser, UserWrite, Users, WRITE_BATCH, WriteContext, WriteKind, Written,
 };
@@ -53,6 +53,7 @@ pub(crate) async fn apply(
     if plan.writes() {
         let writer = Writer {
             users: run.feed.users.clone(),
+            table: &run.feed.table,
             lease: run.lease,
             mapping,
             portal: run.upload.portal_id,
@@ -263,6 +264,7 @@ enum Todo {
 
 struct Writer<'w> {
     users: Users,
+    table: &'w FeedTable,
     lease: &'w Lease,
     mapping: &'w Mapping,
     portal: PortalId,
@@ -316,6 +318,13 @@ impl Writer<'_> {
                 return Ok(batch);
             }
             self.lease.check()?;
+            // Before anybody is in the group: a crash in between loses no learning.
+            let assignments: Vec<Assignment> = open
+                .iter()
+                .flat_map(|(task, _)| self.assignments(task))
+                .collect();
+            self.table.assign(&context, &assignments).await?;
+            self.lease.check()?;
             tasks = Vec::new();
             let mut throttled = false;
             let written = self.users.write(&context, &writes).await?;
@@ -338,6 +347,28 @@ impl Writer<'_> {
                 pause = (pause * 2).min(PAUSE_LONGEST);
             }
         }
+    }
+
+    /// The learning of the groups that the task's person comes into.
+    fn assignments<'t>(&'t self, task: &'t Task) -> impl Iterator<Item = Assignment> + 't {
+        let user_id = task.user_id;
+        let comes_into = |id: &&u64| match &task.state {
+            State::Known(stored) => !stored.user.group_ids.contains(id),
+            State::New | State::Unread => true,
+        };
+        let groups = task.person.groups.iter().filter(comes_into);
+        groups
+            .filter_map(|id| self.mapping.groups().find(*id))
+            .flat_map(move |group| {
+                group
+                    .learning_ids
+                    .iter()
+                    .map(move |learning_id| Assignment {
+                        user_id,
+                        learning_id: *learning_id,
+                        group_id: group.id,
+                    })
+            })
     }
 
     async fn read(&self, tasks: &mut [Task]) -> Result<(), Failure> {

@@ -25,7 +25,7 @@ pub(crate) async fn plan(
 ) -> Result<Plan, Failure> {
     run.at(UploadStatus::Planning, 0).await?;
     let roster = run.feed.users.roster(run.upload.portal_id).await?;
-    let mut draft = Draft::new(scan, &roster);
+    let mut draft = Draft::new(scan, mapping, &roster);
     if draft.has_questions() {
         answer(run, mapping, &roster, &mut draft).await?;
     }

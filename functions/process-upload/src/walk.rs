@@ -66,6 +66,8 @@ async fn steps(run: &mut Run<'_>) -> Result<bool, Failure> {
         }
     };
 
+    // What a row says must not change while it is applied, even if the portal's groups do.
+    let mapping = mapping.with_groups(plan.groups.clone());
     let exceptions = match apply(run, &mapping, &plan).await? {
         Applied::Whole(exceptions) => exceptions,
         Applied::InPart => return Ok(false),

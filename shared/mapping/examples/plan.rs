@@ -11,6 +11,7 @@
 //! [{"email": "ann@x.example", "first_name": "Ann", "last_name": "Lee", "status": "active", "custom": {"job_title": "Cook"}}]
 //! ```
 //!
+//! Groups are an operator's to set up, and there is no portal here, so a file's groups are reported as unknown.
 //! Nothing is written anywhere; this is a rehearsal on your own machine.
 #![allow(clippy::print_stdout, reason = "a command for a terminal")]
 
@@ -27,7 +28,7 @@ use mapping::scan::Scanner;
 use mapping::user::{User, decide};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -39,6 +40,8 @@ struct RosterUser {
     first_name: String,
     last_name: String,
     status: Status,
+    #[serde(default)]
+    group_ids: BTreeSet<u64>,
     #[serde(default)]
     custom: BTreeMap<CustomFieldName, String>,
 }
@@ -83,6 +86,7 @@ fn plan(mapping: &Mapping, file: &[u8], people: Vec<RosterUser>) -> Result<Plan,
         first_name,
         last_name,
         status,
+        group_ids,
         custom,
     } in people
     {
@@ -101,6 +105,7 @@ fn plan(mapping: &Mapping, file: &[u8], people: Vec<RosterUser>) -> Result<Plan,
                 first_name,
                 last_name,
                 status,
+                group_ids,
                 custom,
                 feed_managed: true,
                 fingerprint: None,
@@ -111,7 +116,7 @@ fn plan(mapping: &Mapping, file: &[u8], people: Vec<RosterUser>) -> Result<Plan,
 
     let mut scanner = Scanner::new(mapping);
     scanner.push(file)?;
-    let mut draft = Draft::new(scanner.finish()?, &roster);
+    let mut draft = Draft::new(scanner.finish()?, mapping, &roster);
     let mut reader = FileReader::new(mapping);
     let mut answer = |header: &_, row: Row<'_>| {
         let number = u32::try_from(row.number).unwrap_or(u32::MAX);

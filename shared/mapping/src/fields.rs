@@ -1,6 +1,7 @@
 //! The Go1 fields that a column can feed: the standard ones, and the custom fields that an operator
 //! set up for a portal. Which column feeds which is the mapping's business.
 
+use crate::group::Groups;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -17,17 +18,20 @@ pub enum Field {
     LastName,
     /// `1` active, `0` inactive, blank: unchanged.
     Status,
+    /// Numbers of groups that the user is added to.
+    Group,
     /// One of the portal's own.
     Custom(CustomFieldName),
 }
 
 impl Field {
     /// The fields that every portal has, in the order in which they are shown.
-    pub const STANDARD: [Field; 4] = [
+    pub const STANDARD: [Field; 5] = [
         Field::Email,
         Field::FirstName,
         Field::LastName,
         Field::Status,
+        Field::Group,
     ];
 
     /// Whether a mapping without this field is refused.
@@ -42,6 +46,7 @@ impl Field {
             Field::FirstName => "first_name",
             Field::LastName => "last_name",
             Field::Status => "status",
+            Field::Group => "group",
             Field::Custom(name) => name.as_str(),
         }
     }
@@ -157,6 +162,8 @@ impl From<CustomFieldName> for String {
 pub struct FieldCatalogue {
     /// The portal's own, as an operator set them up.
     pub custom: Vec<CustomFieldName>,
+    /// The portal's groups.
+    pub groups: Groups,
 }
 
 impl FieldCatalogue {

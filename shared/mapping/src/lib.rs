@@ -8,6 +8,7 @@
 //!
 //! - [`identity`]: the names of things that cross a border: portal, user, address.
 //! - [`fields`], [`mapping`]: which column of the customer's file feeds which field.
+//! - [`group`]: a portal's groups.
 //! - [`mod@file`]: bytes -> rows, and everything that can be wrong with a file as a whole.
 //! - [`record`]: row -> [`record::UserRecord`], or what is wrong with that row.
 //! - [`scan`]: the first pass; keeps a key and a fingerprint per row.
@@ -19,6 +20,7 @@
 
 pub mod fields;
 pub mod file;
+pub mod group;
 pub mod identity;
 pub mod mapping;
 pub mod order;

@@ -3,6 +3,7 @@
 
 use crate::fields::{Field, FieldCatalogue};
 use crate::file::FEED_PROBLEM_COLUMN;
+use crate::group::Groups;
 use crate::problem::{Problem, ProblemCode, shortened};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -66,6 +67,8 @@ pub struct MappedField {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     fields: Vec<MappedField>,
+    /// What the values of `group` mean; the portal's as they were when the file was planned.
+    groups: Groups,
 }
 
 /// The most fields one mapping can have; what an update changed is kept as one bit a field.
@@ -151,12 +154,26 @@ impl Mapping {
         // In one order, whatever order they were sent in: a mapping saved again must not make every
         // fingerprint differ.
         fields.sort_by(|a, b| a.field.cmp(&b.field));
-        Ok(Mapping { fields })
+        Ok(Mapping {
+            fields,
+            groups: catalogue.groups.clone(),
+        })
     }
 
     /// The mapped fields in the order of [`Field`].
     pub fn fields(&self) -> &[MappedField] {
         &self.fields
+    }
+
+    /// The groups that a file can name.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// The same mapping with the groups that a kept plan was made with: what a value means must not change
+    /// while a file is applied.
+    pub fn with_groups(self, groups: Groups) -> Self {
+        Mapping { groups, ..self }
     }
 }
 
@@ -172,6 +189,7 @@ impl MappingDraft {
             .filter(|name| !standard(name));
         FieldCatalogue {
             custom: names.filter_map(|name| name.parse().ok()).collect(),
+            groups: Groups::default(),
         }
     }
 }
@@ -302,6 +320,7 @@ pub(crate) mod tests {
     pub(crate) fn catalogue(custom: &[&str]) -> FieldCatalogue {
         FieldCatalogue {
             custom: custom.iter().map(|name| name.parse().unwrap()).collect(),
+            groups: Groups::default(),
         }
     }
 

@@ -1,7 +1,9 @@
 //! Scan + roster -> what happens to each row. A [`Plan`] is a value: it is kept before the first user is
 //! written, read back after a crash, applied, and reported from. Nothing is written from here.
 
+use crate::group::Groups;
 use crate::identity::{EmailKey, PortalId, UserId};
+use crate::mapping::Mapping;
 use crate::roster::Roster;
 use crate::scan::{Scan, ScannedRow};
 use crate::user::{Change, Decision, Updated};
@@ -191,6 +193,8 @@ pub struct Plan {
     /// The rows that are not simply unchanged, in the file's order. Rows that are not accepted are not
     /// here either: the row itself says why.
     pub rows: Vec<PlannedRow>,
+    /// The groups that the file could name when it was planned.
+    pub groups: Groups,
     counts: Counts,
 }
 
@@ -200,7 +204,7 @@ pub struct Plan {
 pub struct UnreadablePlan(#[source] Option<postcard::Error>);
 
 /// The form of the kept plan; one of another form is refused rather than misread.
-const PLAN_FORMAT: u8 = 1;
+const PLAN_FORMAT: u8 = 2;
 
 impl Plan {
     /// How the file comes out when it is applied, with `exceptions` where it did not go as planned.
@@ -282,8 +286,10 @@ fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, UnreadableP
 /// themselves are needed once more to say which id or which change that is.
 pub struct Draft {
     rows: Vec<(u32, Open)>,
+    groups: Groups,
     accepted: u64,
     not_accepted: u64,
+    warnings: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -309,10 +315,10 @@ pub enum Question {
 }
 
 impl Draft {
-    /// Joins a file's rows with the portal's people.
-    pub fn new(scan: Scan, roster: &Roster) -> Self {
+    /// Joins a file's rows, read with `mapping`, with the portal's people.
+    pub fn new(scan: Scan, mapping: &Mapping, roster: &Roster) -> Self {
         let accepted = scan.rows.len() as u64;
-        let mut rows = Vec::new();
+        let (mut rows, mut warnings) = (Vec::new(), 0);
         let mut scanned = scan.rows;
         // People together, the first row of each first.
         scanned.sort_unstable_by_key(|row| (row.identity, row.row));
@@ -320,6 +326,7 @@ impl Draft {
             let Some((first, later)) = person.split_first() else {
                 continue;
             };
+            warnings += u64::from(first.warnings);
             if let Some(open) = open(first, roster) {
                 rows.push((first.row, open));
             }
@@ -336,8 +343,10 @@ impl Draft {
         rows.sort_unstable_by_key(|(row, _)| *row);
         Draft {
             rows,
+            groups: mapping.groups().clone(),
             accepted,
             not_accepted: scan.not_accepted,
+            warnings,
         }
     }
 
@@ -402,6 +411,7 @@ impl Draft {
         counts.rows.total = self.accepted + self.not_accepted;
         counts.rows.not_processed = self.not_accepted;
         counts.rows.unchanged = self.accepted;
+        counts.warnings = self.warnings;
         for (row, open) in self.rows {
             match open {
                 Open::New | Open::Differs(_) => return Err(row),
@@ -414,7 +424,11 @@ impl Draft {
                 }
             }
         }
-        Ok(Plan { rows, counts })
+        Ok(Plan {
+            rows,
+            groups: self.groups,
+            counts,
+        })
     }
 }
 
@@ -473,6 +487,7 @@ mod tests {
             .collect();
         Draft::new(
             scan(&rows.iter().map(String::as_str).collect::<Vec<_>>()),
+            &mapping(),
             roster,
         )
     }
@@ -677,7 +692,7 @@ mod tests {
             let lines: Vec<String> = rows.iter().map(|(email, first)| format!("{email},{first},Lee,1,J,S")).collect();
             if lines.is_empty() { return Ok(()) }
             let roster = Roster::new(known.iter().map(|email| entry(email, email, None)).collect());
-            let mut draft = Draft::new(scan(&lines.iter().map(String::as_str).collect::<Vec<_>>()), &roster);
+            let mut draft = Draft::new(scan(&lines.iter().map(String::as_str).collect::<Vec<_>>()), &mapping(), &roster);
             for row in 2..=lines.len() as u32 + 1 {
                 match draft.question(row) {
                     Some(Question::New) => draft.create(row, portal(), &EmailKey::of(&rows[row as usize - 2].0), &roster),

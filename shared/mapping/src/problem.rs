@@ -145,6 +145,9 @@ problem_codes! {
     DuplicateRow, "duplicate_row", Warning,
         "An earlier row is about the same person and says the same.",
         "Leave one row for the person in the export.";
+    GroupNotFound, "group_not_found", Warning,
+        "The portal has no group of this number; the rest of the row was applied.",
+        "Correct the number, or ask Go1 to set the group up.";
     ChangedMeanwhile, "changed_meanwhile", Warning,
         "The person was being changed elsewhere at the same time, so the row was not applied.",
         "Nothing: the next file applies the row.";

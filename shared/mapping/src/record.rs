@@ -3,9 +3,10 @@
 
 use crate::fields::{CustomFieldName, Field, Status};
 use crate::file::{Header, Row, misfit_message};
+use crate::group::parts;
 use crate::identity::{IdentityHash, check_email};
 use crate::mapping::OnEmpty;
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::{Problem, ProblemCode, shortened};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -22,6 +23,10 @@ pub struct UserRecord<'r> {
     pub last_name: &'r str,
     /// `None`: not mapped, or blank.
     pub status: Option<Status>,
+    /// The groups that the user is added to: sorted, each once.
+    pub groups: Vec<u64>,
+    /// Parts of the cell that name no group of the portal.
+    pub unknown_groups: Vec<&'r str>,
     /// The custom fields that the row has something to say about; `None` clears.
     pub custom: Vec<(&'r CustomFieldName, Option<&'r str>)>,
 }
@@ -37,6 +42,8 @@ pub struct Person {
     pub last_name: String,
     /// `None`: not mapped, or blank.
     pub status: Option<Status>,
+    /// The groups that the user is added to: sorted, each once.
+    pub groups: Vec<u64>,
     /// The custom fields that the row has something to say about; `None` clears.
     pub custom: Vec<(CustomFieldName, Option<String>)>,
     /// Over all of these.
@@ -51,6 +58,8 @@ impl From<UserRecord<'_>> for Person {
             first_name,
             last_name,
             status,
+            groups,
+            unknown_groups: _,
             custom,
         } = record;
         let custom = custom
@@ -61,6 +70,7 @@ impl From<UserRecord<'_>> for Person {
             first_name: first_name.to_owned(),
             last_name: last_name.to_owned(),
             status,
+            groups,
             custom: custom.collect(),
             fingerprint,
         }
@@ -111,6 +121,8 @@ impl<'r> UserRecord<'r> {
             first_name: "",
             last_name: "",
             status: None,
+            groups: Vec::new(),
+            unknown_groups: Vec::new(),
             custom: Vec::new(),
         };
         let mut problems = Vec::new();
@@ -162,6 +174,16 @@ impl<'r> UserRecord<'r> {
                     "0" => record.status = Some(Status::Inactive),
                     _ => problems.push(wrong(ProblemCode::InvalidStatus, "neither 1 nor 0")),
                 },
+                Field::Group => {
+                    for part in parts(value) {
+                        match header.groups().named(part) {
+                            Some(group) => record.groups.push(group.id),
+                            None => record.unknown_groups.push(part),
+                        }
+                    }
+                    record.groups.sort_unstable();
+                    record.groups.dedup();
+                }
                 Field::Custom(name) => match (value.is_empty(), source.on_empty) {
                     (false, _) => record.custom.push((name, Some(value))),
                     (true, OnEmpty::Clear) => record.custom.push((name, None)),
@@ -174,6 +196,25 @@ impl<'r> UserRecord<'r> {
         } else {
             Err(problems)
         }
+    }
+
+    /// What is to be looked at although the row is accepted, in the order of the cells.
+    pub fn warnings(&self, row: u64) -> impl Iterator<Item = Problem> {
+        self.unknown_groups.iter().map(move |part| {
+            Problem::new(ProblemCode::GroupNotFound)
+                .row(row)
+                .field(Field::Group.as_str())
+                .value(part)
+                .message(format!(
+                    "Row {row}: the portal has no group “{}”.",
+                    shortened(part)
+                ))
+        })
+    }
+
+    /// How many those are.
+    pub(crate) fn warnings_count(&self) -> u16 {
+        u16::try_from(self.unknown_groups.len()).unwrap_or(u16::MAX)
     }
 
     /// Who the row is about.
@@ -195,6 +236,9 @@ impl<'r> UserRecord<'r> {
             first_name,
             last_name,
             status,
+            groups,
+            // Not stored: what names no group changes nobody.
+            unknown_groups: _,
             custom,
         } = self;
         let mut text = Vec::with_capacity(256);
@@ -211,6 +255,9 @@ impl<'r> UserRecord<'r> {
         part("last_name", last_name);
         if let Some(status) = status {
             part("status", status.as_str());
+        }
+        for group in groups {
+            part("group", &group.to_string());
         }
         for (name, value) in custom {
             match value {

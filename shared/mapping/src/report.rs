@@ -129,6 +129,9 @@ impl Pages<'_> {
                     .message(message),
             );
         }
+        for warning in record.warnings(row.number) {
+            self.warn(row, record.email, warning);
+        }
         let planned = action.map_or(Outcome::Unchanged, |action| action.outcome());
         let (outcome, said) = match self.exceptions.get(&number).copied().unwrap_or(planned) {
             Outcome::Unchanged | Outcome::NotProcessed => return,
@@ -190,8 +193,8 @@ impl Pages<'_> {
             identity,
             "warning",
             problem.code.as_str(),
-            "",
-            "",
+            problem.field.as_deref().unwrap_or(""),
+            problem.value.as_deref().unwrap_or(""),
             &problem.message,
         ];
         write_line(&mut self.report, line);
@@ -329,7 +332,7 @@ mod tests {
         let (portal, roster) = ("1001".parse().unwrap(), Roster::default());
         let mut scanner = Scanner::new(&mapping);
         scanner.push(file.as_bytes()).unwrap();
-        let mut draft = Draft::new(scanner.finish().unwrap(), &roster);
+        let mut draft = Draft::new(scanner.finish().unwrap(), &mapping, &roster);
         let mut reader = FileReader::new(&mapping);
         let mut settle = |header: &Header, row: Row<'_>| {
             let number = row.number as u32;
@@ -604,6 +607,7 @@ mod tests {
                     .unwrap();
                 scanner.finish().unwrap()
             },
+            &mapping,
             &Roster::default(),
         );
         draft.create(

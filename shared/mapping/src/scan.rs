@@ -18,6 +18,8 @@ pub struct ScannedRow {
     pub fingerprint: Fingerprint,
     /// Over all of that but the address.
     pub(crate) says: u64,
+    /// How many warnings it is worth when it is used.
+    pub(crate) warnings: u16,
 }
 
 /// A whole file, read and checked.
@@ -79,6 +81,7 @@ impl Scan {
                     identity: record.identity(),
                     fingerprint,
                     says,
+                    warnings: record.warnings_count(),
                 });
             }
             Err(_) => self.not_accepted += 1,

@@ -5,7 +5,7 @@ use crate::fields::{CustomFieldName, Field, Status};
 use crate::mapping::Mapping;
 use crate::record::{Fingerprint, Person};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the feed owns of a user: the values that a row can set.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct User {
     pub last_name: String,
     /// Whether the user can sign in.
     pub status: Status,
+    /// The groups that the user is in.
+    pub group_ids: BTreeSet<u64>,
     /// The portal's own fields; one without a value is absent.
     pub custom: BTreeMap<CustomFieldName, String>,
     /// A row of a file was accepted for this user once.
@@ -34,6 +36,7 @@ impl User {
             first_name,
             last_name,
             status,
+            groups,
             custom,
             fingerprint,
         } = person;
@@ -45,6 +48,7 @@ impl User {
             first_name: first_name.clone(),
             last_name: last_name.clone(),
             status: status.unwrap_or(Status::Active),
+            group_ids: groups.iter().copied().collect(),
             custom: values.collect(),
             feed_managed: true,
             fingerprint: Some(*fingerprint),
@@ -119,6 +123,11 @@ pub fn decide(mapping: &Mapping, person: &Person, user: &User) -> Decision {
             Field::Status => {
                 after.status = person.status.unwrap_or(user.status);
                 after.status != user.status
+            }
+            // Added to, never removed from.
+            Field::Group => {
+                after.group_ids.extend(&person.groups);
+                after.group_ids.len() > user.group_ids.len()
             }
             Field::Custom(name) => match person.custom.iter().find(|(custom, _)| custom == name) {
                 Some((_, Some(value))) => {

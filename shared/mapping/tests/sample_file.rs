@@ -32,7 +32,14 @@ fn mapping() -> Mapping {
     let custom = custom
         .map(|field| field["name"].as_str().unwrap().parse().unwrap())
         .collect();
-    Mapping::check(&draft, &FieldCatalogue { custom }).unwrap()
+    Mapping::check(
+        &draft,
+        &FieldCatalogue {
+            custom,
+            ..FieldCatalogue::default()
+        },
+    )
+    .unwrap()
 }
 
 fn plan(mapping: &Mapping, file: &[u8], chunk: usize) -> Plan {
@@ -40,7 +47,7 @@ fn plan(mapping: &Mapping, file: &[u8], chunk: usize) -> Plan {
     file.chunks(chunk)
         .for_each(|part| scanner.push(part).unwrap());
     let roster = Roster::default();
-    let mut draft = Draft::new(scanner.finish().unwrap(), &roster);
+    let mut draft = Draft::new(scanner.finish().unwrap(), mapping, &roster);
     let mut reader = FileReader::new(mapping);
     let mut each = |header: &_, row: mapping::file::Row<'_>| {
         let number = u32::try_from(row.number).unwrap();

@@ -104,6 +104,14 @@ impl Key {
         }
     }
 
+    /// Learning that a user was assigned.
+    pub fn assignment(portal: PortalId, user_id: UserId, learning_id: u64) -> Self {
+        Key {
+            pk: format!("{portal}#ASSIGNMENT#{}", user_id.shard()),
+            sk: format!("{user_id}#{learning_id}"),
+        }
+    }
+
     /// The version of an object that was claimed once. A key may be as long as a sort key (1,024 bytes),
     /// so it stands here as a hash.
     pub fn object(portal: PortalId, object_hash: &str) -> Self {

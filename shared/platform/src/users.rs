@@ -19,7 +19,7 @@ use mapping::plan::Outcome;
 use mapping::record::Fingerprint;
 use mapping::roster::{Roster, RosterEntry};
 use mapping::user::User;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// BatchGetItem's own limit.
@@ -306,7 +306,7 @@ impl Users {
             } => self.update(
                 &key,
                 *version,
-                [("fingerprint", fingerprint_value(*fingerprint))],
+                vec![("fingerprint", fingerprint_value(*fingerprint))],
             ),
         };
         BatchStatementRequest::builder()
@@ -317,11 +317,11 @@ impl Users {
     }
 
     /// An update of these attributes, if the version is still this one.
-    fn update<const N: usize>(
+    fn update(
         &self,
         key: &Key,
         version: u64,
-        attributes: [(&'static str, AttributeValue); N],
+        attributes: Vec<(&'static str, AttributeValue)>,
     ) -> (String, Vec<AttributeValue>) {
         let sets = attributes
             .iter()
@@ -378,13 +378,14 @@ fn changed(
     user: &User,
     version: u64,
     outcome: Outcome,
-) -> [(&'static str, AttributeValue); 13] {
+) -> Vec<(&'static str, AttributeValue)> {
     // In full, so that a new field does not compile until it is stored.
     let User {
         email,
         first_name,
         last_name,
         status,
+        group_ids,
         custom,
         feed_managed,
         fingerprint,
@@ -392,7 +393,7 @@ fn changed(
     let custom = custom
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), text(value)));
-    [
+    let mut attributes = vec![
         ("email", text(email)),
         ("email_key", text(EmailKey::of(email).as_str())),
         ("first_name", text(first_name)),
@@ -409,7 +410,13 @@ fn changed(
         ("version", AttributeValue::N(version.to_string())),
         ("last_write", text(&context.last_write)),
         ("last_outcome", text(outcome.as_str())),
-    ]
+    ];
+    // DynamoDB has no empty sets, and nobody is taken out of a group here.
+    if !group_ids.is_empty() {
+        let ids = group_ids.iter().map(u64::to_string).collect();
+        attributes.push(("group_ids", AttributeValue::Ns(ids)));
+    }
+    attributes
 }
 
 fn malformed(what: &'static str) -> CallFailed {
@@ -447,6 +454,12 @@ fn stored_user(item: &Item) -> Option<StoredUser> {
             custom.insert(name.parse().ok()?, value.as_s().ok()?.clone());
         }
     }
+    let mut group_ids = BTreeSet::new();
+    if let Some(ids) = item.get("group_ids").and_then(|value| value.as_ns().ok()) {
+        for id in ids {
+            group_ids.insert(id.parse().ok()?);
+        }
+    }
     let status = Status::stored(string(item, "status")?)?;
     Some(StoredUser {
         user_id: string(item, SK)?.parse().ok()?,
@@ -455,6 +468,7 @@ fn stored_user(item: &Item) -> Option<StoredUser> {
             first_name: string(item, "first_name")?.clone(),
             last_name: string(item, "last_name")?.clone(),
             status,
+            group_ids,
             custom,
             feed_managed: feed_managed(item),
             fingerprint: fingerprint(item),

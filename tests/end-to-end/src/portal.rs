@@ -205,6 +205,41 @@ impl Portal {
             .clone()
     }
 
+    /// Learning that users of the portal were assigned: who, what, why and when.
+    pub async fn assignments(&self) -> Vec<(String, u64, u64, String)> {
+        let mut assignments = Vec::new();
+        for shard in "0123456789abcdef".chars() {
+            let pk = AttributeValue::S(format!("{}#ASSIGNMENT#{shard}", self.id));
+            let items = self
+                .stack
+                .dynamodb()
+                .query()
+                .table_name(self.stack.output("FeedTableName"))
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", pk)
+                .consistent_read(true)
+                .send()
+                .await
+                .unwrap();
+            for item in items.items() {
+                let text = |name: &str| item[name].as_s().unwrap().clone();
+                let number = |name: &str| item[name].as_n().unwrap().parse::<u64>().unwrap();
+                assert_eq!(
+                    text("sk"),
+                    format!("{}#{}", text("user_id"), number("learning_id"))
+                );
+                assignments.push((
+                    text("user_id"),
+                    number("learning_id"),
+                    number("group_id"),
+                    text("assigned_at"),
+                ));
+            }
+        }
+        assignments.sort();
+        assignments
+    }
+
     /// The portal's users by e-mail key.
     pub async fn users(&self) -> BTreeMap<String, StoredUser> {
         users_of(&self.stack, &self.id).await

@@ -32,6 +32,18 @@ impl StoredUser {
             .unwrap_or_default()
     }
 
+    /// A set of numbers, sorted.
+    pub fn numbers(&self, name: &str) -> Vec<u64> {
+        let numbers = self.item.get(name).map(|value| value.as_ns().unwrap());
+        let mut numbers: Vec<u64> = numbers
+            .into_iter()
+            .flatten()
+            .map(|number| number.parse().unwrap())
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
     /// A custom field.
     pub fn custom(&self, name: &str) -> Option<&str> {
         self.item["custom"]
@@ -50,6 +62,11 @@ impl StoredUser {
     pub fn set_text(&mut self, name: &str, value: &str) {
         self.item
             .insert(name.to_owned(), AttributeValue::S(value.to_owned()));
+    }
+
+    /// Sets an attribute.
+    pub fn put(&mut self, name: &str, value: AttributeValue) {
+        self.item.insert(name.to_owned(), value);
     }
 
     /// Takes an attribute away.

@@ -3,6 +3,7 @@
 use super::cells::{Cells, Row};
 use super::lines::Line;
 use crate::fields::Field;
+use crate::group::Groups;
 use crate::mapping::{MappedField, Mapping, OnEmpty, column_key};
 use crate::problem::{Problem, ProblemCode};
 use crate::report::unprotect;
@@ -25,6 +26,7 @@ pub(crate) struct Source {
 pub struct Header {
     columns: Vec<String>,
     sources: Vec<Source>,
+    groups: Groups,
     /// The places of the customer's own columns.
     own: Vec<usize>,
     /// How many of those come before the nameless ones at the end.
@@ -92,6 +94,7 @@ impl Header {
             return Ok(Header {
                 columns,
                 sources,
+                groups: mapping.groups().clone(),
                 own,
                 named,
                 protected,
@@ -115,6 +118,11 @@ impl Header {
 
     pub(crate) fn sources(&self) -> &[Source] {
         &self.sources
+    }
+
+    /// What the values of `group` mean.
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
     }
 
     /// The customer's name for the column that feeds `field`.

@@ -1,6 +1,7 @@
 //! The feed table: what the system knows of portals, mappings and uploads. One file for each kind of
 //! item; the item's shape does not leave it.
 
+mod assignments;
 mod lease;
 mod mappings;
 mod portals;
@@ -8,6 +9,7 @@ mod queue;
 mod run;
 mod uploads;
 
+pub use assignments::Assignment;
 pub use lease::{Acquired, LEASE, Lease, LeaseItem, LeaseLost, Standing};
 pub use mappings::StoredMapping;
 pub use portals::{Authorisation, Group, NamedField, Portal, PortalSettings};

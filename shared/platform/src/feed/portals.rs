@@ -6,6 +6,7 @@ use crate::keys::{Item, Key};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use mapping::fields::{CustomFieldName, FieldCatalogue};
+use mapping::group::Groups;
 use mapping::identity::PortalId;
 use mapping::order::UploadOrder;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,15 @@ impl PortalSettings {
                 .iter()
                 .map(|field| field.name.clone())
                 .collect(),
+            groups: Groups::new(
+                self.groups
+                    .iter()
+                    .map(|group| mapping::group::Group {
+                        id: group.id,
+                        learning_ids: group.learning_ids.clone(),
+                    })
+                    .collect(),
+            ),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod api;
 mod files;
+mod groups;
 mod large;
 mod logs;
 mod people;

@@ -1,0 +1,133 @@
+//! `<portal_id>#ASSIGNMENT#<shard>`: learning that users were assigned, once for each user and learning item
+//! and for good. Written before the user is in the group that brings it: a crash in between leaves somebody
+//! with learning and no group, which the next attempt mends; the other way round the learning would be lost.
+
+use super::{FeedTable, item_of};
+use crate::clock::stamp;
+use crate::failure::CallFailed;
+use crate::keys::Key;
+use crate::users::WriteContext;
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest};
+use mapping::identity::{PortalId, UserId};
+use serde::Serialize;
+use std::time::Duration;
+
+/// BatchExecuteStatement's own limit.
+const BATCH: usize = 25;
+
+/// Pauses before what was throttled is sent again; each is twice as long as the one before.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_LONGEST: Duration = Duration::from_secs(5);
+
+/// A learning item for a user, because of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// Who.
+    pub user_id: UserId,
+    /// What.
+    pub learning_id: u64,
+    /// Why.
+    pub group_id: u64,
+}
+
+#[derive(Serialize)]
+struct AssignmentItem<'a> {
+    portal_id: PortalId,
+    user_id: UserId,
+    learning_id: u64,
+    group_id: u64,
+    assigned_at: String,
+    upload_id: &'a str,
+}
+
+impl FeedTable {
+    /// Assigns learning; what was assigned before stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written. Some may have been assigned; repeating is safe.
+    pub async fn assign(
+        &self,
+        context: &WriteContext,
+        assignments: &[Assignment],
+    ) -> Result<(), CallFailed> {
+        const WHAT: &str = "assign learning";
+        for batch in assignments.chunks(BATCH) {
+            let statements: Result<Vec<_>, _> = batch
+                .iter()
+                .map(|assignment| self.insert(context, assignment))
+                .collect();
+            let mut open = statements?;
+            let mut pause = PAUSE_FIRST;
+            while !open.is_empty() {
+                let request = self.client.batch_execute_statement();
+                let answer = request
+                    .set_statements(Some(open.clone()))
+                    .send()
+                    .await
+                    .map_err(CallFailed::sdk(WHAT))?;
+                let mut again = Vec::new();
+                for (statement, response) in open.into_iter().zip(answer.responses()) {
+                    match response.error().map(|error| error.code()) {
+                        // Assigned before, by this upload or by another.
+                        None | Some(Some(BatchStatementErrorCodeEnum::DuplicateItem)) => {}
+                        Some(Some(
+                            BatchStatementErrorCodeEnum::ThrottlingError
+                            | BatchStatementErrorCodeEnum::ProvisionedThroughputExceeded
+                            | BatchStatementErrorCodeEnum::RequestLimitExceeded
+                            | BatchStatementErrorCodeEnum::InternalServerError
+                            | BatchStatementErrorCodeEnum::TransactionConflict,
+                        )) => again.push(statement),
+                        Some(code) => {
+                            let code = code.map_or("no code", |code| code.as_str());
+                            return Err(CallFailed::new(WHAT, format!("DynamoDB answered {code}")));
+                        }
+                    }
+                }
+                open = again;
+                if !open.is_empty() {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_LONGEST);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An INSERT fails on an existing key: that is its condition.
+    fn insert(
+        &self,
+        context: &WriteContext,
+        assignment: &Assignment,
+    ) -> Result<BatchStatementRequest, CallFailed> {
+        const WHAT: &str = "assign learning";
+        let Assignment {
+            user_id,
+            learning_id,
+            group_id,
+        } = *assignment;
+        let item = item_of(
+            WHAT,
+            &Key::assignment(context.portal, user_id, learning_id),
+            AssignmentItem {
+                portal_id: context.portal,
+                user_id,
+                learning_id,
+                group_id,
+                assigned_at: stamp(context.now),
+                upload_id: &context.upload_id,
+            },
+        )?;
+        let (names, values): (Vec<String>, Vec<AttributeValue>) = item.into_iter().unzip();
+        let columns: Vec<String> = names.iter().map(|name| format!("'{name}': ?")).collect();
+        BatchStatementRequest::builder()
+            .statement(format!(
+                "INSERT INTO \"{}\" VALUE {{{}}}",
+                self.table,
+                columns.join(", ")
+            ))
+            .set_parameters(Some(values))
+            .build()
+            .map_err(CallFailed::to(WHAT))
+    }
+}
