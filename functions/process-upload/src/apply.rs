@@ -74,7 +74,10 @@ async fn kept_exceptions(run: &Run<'_>) -> Result<Exceptions, Failure> {
         return Ok(Exceptions::new());
     };
     let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let kept = run.feed.reports.kept_exceptions(portal, upload, token);
+    let kept = run
+        .feed
+        .reports
+        .kept_exceptions(portal, upload, token, run.saved().applied);
     Ok(decode_exceptions(&kept.await?)?)
 }
 
@@ -324,7 +327,7 @@ impl Writer<'_> {
                     Written::Done => settle(&task, outcome),
                     Written::Refused(found) => {
                         task.refused += 1;
-                        tasks.push(self.decide_again(task, found));
+                        tasks.push(self.decide_again(task, found, &context));
                     }
                     Written::Throttled => {
                         throttled = true;
@@ -393,11 +396,22 @@ impl Writer<'_> {
     }
 
     /// A write was refused: on with what it found in its place.
-    fn decide_again(&self, mut task: Task, found: Option<Box<StoredUser>>) -> Task {
+    fn decide_again(
+        &self,
+        mut task: Task,
+        found: Option<Box<StoredUser>>,
+        context: &WriteContext,
+    ) -> Task {
+        let is_of_this_row = |holder: &StoredUser| {
+            holder.last_outcome == Some(Outcome::Created)
+                && holder.last_upload_id.as_ref() == Some(&context.upload_id)
+        };
         match found {
-            // The id is somebody's who moved to another address: the next id is free, or the person's own.
+            // The id is somebody's who moved to another address: the next id is free, or the person's own. If this
+            // very upload created them, it did so for this row, and they moved since.
             Some(holder)
                 if matches!(task.state, State::New)
+                    && !is_of_this_row(&holder)
                     && EmailKey::of(&holder.user.email) != task.email_key() =>
             {
                 task.user_id = task.user_id.next_by_email(self.portal, &task.email_key());

@@ -284,8 +284,8 @@ impl ReportsBucket {
             .await
     }
 
-    /// Keeps the exceptions that were met under this token of the lease while the plan was applied, all of
-    /// them so far.
+    /// Keeps the exceptions that were met under this token of the lease in the plan's first `applied` steps, and
+    /// maybe later ones. Each position has its own: a request that arrives late replaces none that is newer.
     ///
     /// # Errors
     ///
@@ -295,13 +295,14 @@ impl ReportsBucket {
         portal: PortalId,
         upload: UploadId,
         token: u64,
+        applied: u64,
         exceptions: Vec<u8>,
     ) -> Result<(), CallFailed> {
-        let key = exceptions_key(portal, upload, token);
+        let key = exceptions_key(portal, upload, token, applied);
         self.keep("keep the exceptions", key, exceptions).await
     }
 
-    /// The exceptions that were kept under this token.
+    /// The exceptions that were kept under this token for this position.
     ///
     /// # Errors
     ///
@@ -311,10 +312,11 @@ impl ReportsBucket {
         portal: PortalId,
         upload: UploadId,
         token: u64,
+        applied: u64,
     ) -> Result<Vec<u8>, CallFailed> {
         self.fetch(
             "read the kept exceptions",
-            exceptions_key(portal, upload, token),
+            exceptions_key(portal, upload, token, applied),
         )
         .await
     }
@@ -401,8 +403,8 @@ fn plan_key(portal: PortalId, upload: UploadId, token: u64) -> String {
     format!("work/{portal}/{upload}/plan/{token}")
 }
 
-fn exceptions_key(portal: PortalId, upload: UploadId, token: u64) -> String {
-    format!("work/{portal}/{upload}/exceptions/{token}")
+fn exceptions_key(portal: PortalId, upload: UploadId, token: u64, applied: u64) -> String {
+    format!("work/{portal}/{upload}/exceptions/{token}/{applied}")
 }
 
 /// Writes a document as it is made, in parts once it is long, so that its length does not matter.
