@@ -14,11 +14,11 @@ use mapping::record::{Person, UserRecord};
 use mapping::user::{Decision, User, decide};
 use platform::clock::Clock;
 use platform::feed::{Lease, UploadId};
+use platform::pause::Pause;
 use platform::users::{
     StoredUser, UserWrite, Users, WRITE_BATCH, WriteContext, WriteKind, Written,
 };
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// How often a person who is being changed elsewhere is decided again before the row is left for the
 /// next file.
@@ -26,10 +26,6 @@ const TRIES: u32 = 5;
 
 /// Part of `last_write`: the upload's first going over its people, however often that is taken up again.
 const RUN: u32 = 1;
-
-/// Pauses before writes that were throttled are sent again; each is twice as long as the one before.
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_LONGEST: Duration = Duration::from_secs(5);
 
 /// How far a plan was applied.
 pub(crate) enum Applied {
@@ -287,7 +283,7 @@ impl Writer<'_> {
             settled: Vec::with_capacity(tasks.len()),
             throttled: false,
         };
-        let mut pause = PAUSE_FIRST;
+        let mut pause = Pause::default();
         let mut settle = |task: &Task, outcome| {
             batch.settled.push(Settled {
                 row: task.row,
@@ -337,8 +333,7 @@ impl Writer<'_> {
             }
             if throttled {
                 batch.throttled = true;
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSE_LONGEST);
+                pause.wait().await;
             }
         }
     }
