@@ -14,11 +14,11 @@ use mapping::record::{Person, UserRecord};
 use mapping::user::{Decision, User, decide};
 use platform::clock::Clock;
 use platform::feed::{Assignment, FeedTable, Lease, UploadId};
+use platform::pause::Pause;
 use platform::users::{
     StoredUser, UserWrite, Users, WRITE_BATCH, WriteContext, WriteKind, Written,
 };
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// How often a person who is being changed elsewhere is decided again before the row is left for the
 /// next file.
@@ -26,10 +26,6 @@ const TRIES: u32 = 5;
 
 /// Part of `last_write`: the upload's first going over its people, however often that is taken up again.
 const RUN: u32 = 1;
-
-/// Pauses before writes that were throttled are sent again; each is twice as long as the one before.
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_LONGEST: Duration = Duration::from_secs(5);
 
 /// How far a plan was applied.
 pub(crate) enum Applied {
@@ -75,7 +71,10 @@ async fn kept_exceptions(run: &Run<'_>) -> Result<Exceptions, Failure> {
         return Ok(Exceptions::new());
     };
     let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let kept = run.feed.reports.kept_exceptions(portal, upload, token);
+    let kept = run
+        .feed
+        .reports
+        .kept_exceptions(portal, upload, token, run.saved().applied);
     Ok(decode_exceptions(&kept.await?)?)
 }
 
@@ -286,7 +285,7 @@ impl Writer<'_> {
             settled: Vec::with_capacity(tasks.len()),
             throttled: false,
         };
-        let mut pause = PAUSE_FIRST;
+        let mut pause = Pause::default();
         let mut settle = |task: &Task, outcome| {
             batch.settled.push(Settled {
                 row: task.row,
@@ -333,7 +332,7 @@ impl Writer<'_> {
                     Written::Done => settle(&task, outcome),
                     Written::Refused(found) => {
                         task.refused += 1;
-                        tasks.push(self.decide_again(task, found));
+                        tasks.push(self.decide_again(task, found, &context));
                     }
                     Written::Throttled => {
                         throttled = true;
@@ -343,8 +342,7 @@ impl Writer<'_> {
             }
             if throttled {
                 batch.throttled = true;
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSE_LONGEST);
+                pause.wait().await;
             }
         }
     }
@@ -424,11 +422,22 @@ impl Writer<'_> {
     }
 
     /// A write was refused: on with what it found in its place.
-    fn decide_again(&self, mut task: Task, found: Option<Box<StoredUser>>) -> Task {
+    fn decide_again(
+        &self,
+        mut task: Task,
+        found: Option<Box<StoredUser>>,
+        context: &WriteContext,
+    ) -> Task {
+        let is_of_this_row = |holder: &StoredUser| {
+            holder.last_outcome == Some(Outcome::Created)
+                && holder.last_upload_id.as_ref() == Some(&context.upload_id)
+        };
         match found {
-            // The id is somebody's who moved to another address: the next id is free, or the person's own.
+            // The id is somebody's who moved to another address: the next id is free, or the person's own. If this
+            // very upload created them, it did so for this row, and they moved since.
             Some(holder)
                 if matches!(task.state, State::New)
+                    && !is_of_this_row(&holder)
                     && EmailKey::of(&holder.user.email) != task.email_key() =>
             {
                 task.user_id = task.user_id.next_by_email(self.portal, &task.email_key());

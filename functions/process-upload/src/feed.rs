@@ -19,12 +19,17 @@ pub(crate) struct Feed {
     pub(crate) process_upload: ProcessUpload,
     pub(crate) max_file_bytes: u64,
     pub(crate) clock: Clock,
-    /// This process, told from every other.
-    pub(crate) instance: Uuid,
+    /// A name that nothing else has.
+    pub(crate) new_id: fn() -> Uuid,
 }
 
 impl Feed {
-    pub(crate) fn new(aws: &Aws, environment: Environment, clock: Clock, instance: Uuid) -> Self {
+    pub(crate) fn new(
+        aws: &Aws,
+        environment: Environment,
+        clock: Clock,
+        new_id: fn() -> Uuid,
+    ) -> Self {
         Feed {
             files: FeedBucket::new(aws, environment.feed_bucket),
             reports: ReportsBucket::new(aws, environment.reports_bucket),
@@ -33,7 +38,7 @@ impl Feed {
             process_upload: ProcessUpload::new(aws, environment.function_name),
             max_file_bytes: environment.max_file_bytes,
             clock,
-            instance,
+            new_id,
         }
     }
 }

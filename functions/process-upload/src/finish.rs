@@ -43,7 +43,9 @@ pub(crate) async fn reject(run: &mut Run<'_>, mut problems: Vec<Problem>) -> Res
 /// The file cannot be brought to its end. Nothing was lost that was applied; there is no report.
 pub(crate) async fn fail(run: &mut Run<'_>, failure: &Failure) -> Result<(), Failure> {
     let what = match run.upload.status {
-        UploadStatus::Applying => "Some of its people may have been written.",
+        UploadStatus::Applying if !run.upload.rehearsal => {
+            "Some of its people may have been written."
+        }
         _ => "Nobody was written.",
     };
     let message = format!("The file was not processed to its end: {failure}. {what}");

@@ -18,12 +18,10 @@ use std::collections::BTreeMap;
 /// is taken up where its plan stands.
 pub(crate) async fn handle(event: LambdaEvent<Value>, feed: &Feed) -> Result<(), Failure> {
     let limit = TimeLimit::new(event.context.deadline, (feed.clock)());
-    let turn = async |portal, own_is_running, request_id: &str| {
+    let turn = async |portal, own_is_running| {
         take_turn(&Turn {
             feed,
             portal,
-            // Lambda may give the same id to an invocation that it repeats.
-            owner: &format!("{}/{request_id}", feed.instance),
             own_is_running,
             limit: &limit,
         })
@@ -32,7 +30,7 @@ pub(crate) async fn handle(event: LambdaEvent<Value>, feed: &Feed) -> Result<(),
     let work = async {
         match Message::parse(event.payload)? {
             Message::Sweep => sweep(feed).await,
-            Message::Wake(portal) => turn(portal, false, &event.context.request_id).await,
+            Message::Wake(portal) => turn(portal, false).await,
             Message::Files(records) => {
                 // Of each portal, whether a run of a file of this event is under way already.
                 let mut portals = BTreeMap::new();
@@ -53,7 +51,7 @@ pub(crate) async fn handle(event: LambdaEvent<Value>, feed: &Feed) -> Result<(),
                     feed.process_upload.wake(portal).await?;
                 }
                 if let Some((portal, running)) = first {
-                    turn(portal, running, &event.context.request_id).await?;
+                    turn(portal, running).await?;
                 }
                 failed.map_or(Ok(()), Err)
             }

@@ -29,7 +29,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     platform::telemetry::init();
     let environment = Environment::read()?;
     let aws = platform::aws::Aws::patient().await;
-    let instance = uuid::Uuid::new_v4();
-    let feed = &Feed::new(&aws, environment, platform::clock::system, instance);
+    let feed = &Feed::new(
+        &aws,
+        environment,
+        platform::clock::system,
+        uuid::Uuid::new_v4,
+    );
     lambda_runtime::run(service_fn(async |event| handler::handle(event, feed).await)).await
 }

@@ -102,7 +102,9 @@ impl<'r> Run<'r> {
             let (portal, upload) = (self.upload.portal_id, self.upload.upload_id);
             let (token, kept) = (self.lease.token(), encode_exceptions(exceptions)?);
             let reports = &self.feed.reports;
-            reports.keep_exceptions(portal, upload, token, kept).await?;
+            reports
+                .keep_exceptions(portal, upload, token, applied, kept)
+                .await?;
             self.saved.exceptions_by = Some(token);
         }
         self.came_forward |= applied > self.saved.applied;

@@ -49,7 +49,7 @@ impl TimeLimit {
     /// Resolves when even that is over, and nothing came of the time: later than [`TimeLimit::is_up`], so
     /// that handing over is not cut off by it.
     pub(crate) async fn is_over(&self) {
-        sleep_until(self.ends_at - self.wind_up() / 5).await;
+        sleep_until(self.ends_at - self.wind_up() / 8).await;
     }
 
     fn left(&self) -> Duration {

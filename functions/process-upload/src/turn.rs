@@ -18,8 +18,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Turn<'t> {
     pub(crate) feed: &'t Feed,
     pub(crate) portal: PortalId,
-    /// This attempt's own name, and nobody else's.
-    pub(crate) owner: &'t str,
     /// A file of this very event is being processed: if its worker has died, nobody else may come.
     pub(crate) own_is_running: bool,
     pub(crate) limit: &'t TimeLimit,
@@ -69,12 +67,19 @@ pub(crate) async fn take_turn(turn: &Turn<'_>) -> Result<(), Failure> {
 async fn take_lease(turn: &Turn<'_>) -> Result<Option<Lease>, Failure> {
     let mut first_seen: Option<LeaseItem> = None;
     loop {
-        let taken = turn
-            .feed
-            .table
-            .take_lease(turn.portal, turn.owner, turn.feed.clock);
-        let held = match taken.await? {
-            Acquired::Ours(lease) => return Ok(Some(lease)),
+        // A name for this attempt alone: one whose answer never came may still arrive, and is not ours then.
+        let owner = (turn.feed.new_id)().to_string();
+        let table = &turn.feed.table;
+        let held = match table
+            .take_lease(turn.portal, &owner, turn.feed.clock)
+            .await?
+        {
+            Acquired::Ours(lease) if lease.check().is_ok() => return Ok(Some(lease)),
+            // That took so long that next to nothing is left of it.
+            Acquired::Ours(lease) => {
+                lease.give_back().await?;
+                continue;
+            }
             Acquired::Held(held) => held,
         };
         if !turn.own_is_running || first_seen.as_ref().is_some_and(|seen| *seen != held) {

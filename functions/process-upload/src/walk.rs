@@ -9,7 +9,7 @@ use crate::{apply, finish, plan, report, scan};
 use mapping::mapping::Mapping;
 use mapping::plan::{Exceptions, Plan};
 use mapping::problem::{Problem, ProblemCode};
-use platform::feed::{UploadRecord, UploadStatus};
+use platform::feed::UploadRecord;
 
 /// How far the walk came.
 pub(crate) enum Walked {
@@ -30,7 +30,7 @@ pub(crate) async fn walk(mut run: Run<'_>) -> Result<Walked, Failure> {
         Ok(false) => return Ok(Walked::Paused),
         Ok(true) => {}
         // Nobody was written yet: the file is refused, as any other that cannot be read.
-        Err(Failure::FileGone) if run.upload.status != UploadStatus::Applying => {
+        Err(Failure::FileGone) if run.saved().plan_by.is_none() => {
             finish::reject(&mut run, vec![Problem::new(ProblemCode::FileGone)]).await?;
         }
         Err(failure) if !failure.may_be_cured() => {

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::CancellationReason;
 use aws_sdk_s3::config::StalledStreamProtectionConfig;
 use aws_smithy_runtime_api::client::interceptors::context::{Error, InterceptorContext};
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
@@ -105,8 +106,8 @@ impl ClassifyRetry for OtherWrites {
         };
         let conflict = match error.downcast_ref::<TransactWriteItemsError>() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                let mut reasons = cancelled.cancellation_reasons().iter();
-                reasons.all(|reason| {
+                let reasons = cancelled.cancellation_reasons();
+                let passes = |reason: &CancellationReason| {
                     matches!(
                         reason.code().unwrap_or("None"),
                         "None"
@@ -114,7 +115,8 @@ impl ClassifyRetry for OtherWrites {
                             | "ThrottlingError"
                             | "ProvisionedThroughputExceeded"
                     )
-                })
+                };
+                !reasons.is_empty() && reasons.iter().all(passes)
             }
             Some(_) => false,
             None => [
@@ -148,7 +150,6 @@ where
 mod tests {
     use super::*;
     use aws_sdk_dynamodb::error::ErrorMetadata;
-    use aws_sdk_dynamodb::types::CancellationReason;
     use aws_sdk_dynamodb::types::error::TransactionCanceledException;
     use aws_smithy_runtime_api::client::interceptors::context::Input;
     use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;

@@ -10,6 +10,7 @@
 //! - [`users`]: the users table.
 //! - [`feed`]: the feed table; a file for each kind of item.
 //! - [`objects`]: the customers' files, and what is written about them.
+//! - [`pause`]: before something is tried again.
 //! - [`wake`]: telling `process-upload` that there is work.
 //! - `web` (feature `web`): who is calling, and how an answer looks. For the functions behind the API.
 //! - [`failure`]: a call to AWS that did not work.
@@ -22,6 +23,7 @@ pub mod feed;
 pub mod keys;
 pub mod metrics;
 pub mod objects;
+pub mod pause;
 pub mod telemetry;
 pub mod users;
 pub mod wake;

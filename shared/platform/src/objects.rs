@@ -5,6 +5,7 @@ use crate::aws::Aws;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::feed::{ObjectVersion, UploadId};
+use crate::pause::Pause;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -107,7 +108,7 @@ impl FeedBucket {
             stream,
             skip: 0,
             read: 0,
-            pause: PAUSE_FIRST,
+            pause: Pause::default(),
         })
     }
 
@@ -151,10 +152,6 @@ pub enum ReadFailed {
 /// A plan of 10 million new people has 200 MB; S3 takes some 50 MB a second.
 const LARGE_ATTEMPT: Duration = Duration::from_secs(60);
 
-/// Pauses before what broke off is asked for again; each is twice as long as the one before.
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_LONGEST: Duration = Duration::from_secs(5);
-
 /// The bytes of a file, as they arrive. A stream that breaks off is opened again where it broke off, at the
 /// same version of the object, until the caller gives up.
 pub struct FileBytes {
@@ -164,7 +161,7 @@ pub struct FileBytes {
     /// Bytes that come once more and were read before.
     skip: u64,
     read: u64,
-    pause: Duration,
+    pause: Pause,
 }
 
 impl FileBytes {
@@ -184,14 +181,13 @@ impl FileBytes {
                     self.skip -= again as u64;
                     if !chunk.is_empty() {
                         self.read += chunk.len() as u64;
-                        self.pause = PAUSE_FIRST;
+                        self.pause = Pause::default();
                         return Ok(Some(chunk));
                     }
                 }
                 Err(_) => {
                     tracing::info!(read_bytes = self.read, "the file's stream broke off");
-                    tokio::time::sleep(self.pause).await;
-                    self.pause = (self.pause * 2).min(PAUSE_LONGEST);
+                    self.pause.wait().await;
                     let (stream, begins_at) =
                         self.bucket.read_from(&self.object, self.read).await?;
                     self.stream = stream;
@@ -284,8 +280,8 @@ impl ReportsBucket {
             .await
     }
 
-    /// Keeps the exceptions that were met under this token of the lease while the plan was applied, all of
-    /// them so far.
+    /// Keeps the exceptions that were met under this token of the lease in the plan's first `applied` steps, and
+    /// maybe later ones. Each position has its own: a request that arrives late replaces none that is newer.
     ///
     /// # Errors
     ///
@@ -295,13 +291,14 @@ impl ReportsBucket {
         portal: PortalId,
         upload: UploadId,
         token: u64,
+        applied: u64,
         exceptions: Vec<u8>,
     ) -> Result<(), CallFailed> {
-        let key = exceptions_key(portal, upload, token);
+        let key = exceptions_key(portal, upload, token, applied);
         self.keep("keep the exceptions", key, exceptions).await
     }
 
-    /// The exceptions that were kept under this token.
+    /// The exceptions that were kept under this token for this position.
     ///
     /// # Errors
     ///
@@ -311,10 +308,11 @@ impl ReportsBucket {
         portal: PortalId,
         upload: UploadId,
         token: u64,
+        applied: u64,
     ) -> Result<Vec<u8>, CallFailed> {
         self.fetch(
             "read the kept exceptions",
-            exceptions_key(portal, upload, token),
+            exceptions_key(portal, upload, token, applied),
         )
         .await
     }
@@ -339,15 +337,14 @@ impl ReportsBucket {
 
     /// A whole object; one whose bytes break off is read again.
     async fn fetch(&self, what: &'static str, key: String) -> Result<Vec<u8>, CallFailed> {
-        let mut pause = PAUSE_FIRST;
+        let mut pause = Pause::default();
         loop {
             let request = self.client.get_object().bucket(&self.bucket).key(&key);
             let answer = request.send().await.map_err(CallFailed::sdk(what))?;
             if let Ok(bytes) = answer.body.collect().await {
                 return Ok(bytes.to_vec());
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_LONGEST);
+            pause.wait().await;
         }
     }
 
@@ -401,8 +398,8 @@ fn plan_key(portal: PortalId, upload: UploadId, token: u64) -> String {
     format!("work/{portal}/{upload}/plan/{token}")
 }
 
-fn exceptions_key(portal: PortalId, upload: UploadId, token: u64) -> String {
-    format!("work/{portal}/{upload}/exceptions/{token}")
+fn exceptions_key(portal: PortalId, upload: UploadId, token: u64, applied: u64) -> String {
+    format!("work/{portal}/{upload}/exceptions/{token}/{applied}")
 }
 
 /// Writes a document as it is made, in parts once it is long, so that its length does not matter.

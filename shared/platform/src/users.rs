@@ -5,6 +5,7 @@ use crate::aws::Aws;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key, PK, SK, user_shards};
+use crate::pause::Pause;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
@@ -20,7 +21,6 @@ use mapping::record::Fingerprint;
 use mapping::roster::{Roster, RosterEntry};
 use mapping::user::User;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
 
 /// BatchGetItem's own limit.
 pub const READ_BATCH: usize = 100;
@@ -30,10 +30,6 @@ pub const WRITE_BATCH: usize = 25;
 
 /// Partitions read at the same time: enough to keep one CPU busy decoding.
 const SHARDS_IN_FLIGHT: usize = 4;
-
-/// Pauses before keys that DynamoDB left out are asked for again; each is twice as long as the one before.
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_LONGEST: Duration = Duration::from_secs(5);
 
 /// The users of all portals.
 #[derive(Clone)]
@@ -169,7 +165,7 @@ impl Users {
         let mut found = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(READ_BATCH) {
             let mut keys: Vec<Item> = ids.iter().map(|id| Key::user(portal, *id).item()).collect();
-            let mut pause = PAUSE_FIRST;
+            let mut pause = Pause::default();
             while !keys.is_empty() {
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(keys))
@@ -192,8 +188,8 @@ impl Users {
                     .remove(&self.table);
                 keys = rest.map(|rest| rest.keys).unwrap_or_default();
                 if !keys.is_empty() {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_LONGEST);
+                    // DynamoDB had no capacity for these.
+                    pause.wait().await;
                 }
             }
         }

@@ -34,7 +34,8 @@ impl<'c> Portal<'c> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let portal = Portal {
             cloud,
-            id: (2_000 + NEXT.fetch_add(1, Ordering::Relaxed)).to_string(),
+            // No number that stands in an event for another reason, such as a year.
+            id: (900_000_000 + NEXT.fetch_add(1, Ordering::Relaxed)).to_string(),
         };
         let mapping = json!({
             "version": 1,

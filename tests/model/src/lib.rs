@@ -1,16 +1,23 @@
 //! A model of how uploads are processed, explored exhaustively: queue, lease and fencing on a simulated
-//! clock and store, with workers whose steps are the calls that `process-upload` makes, in its order. What
-//! must hold is said in `search.rs`; which worlds are explored, by the tests.
+//! clock and store, with workers whose steps are the calls that `process-upload` makes, in its order.
 //!
-//! A call is sent when the worker comes to it and reaches the store at any later time, so a worker that is
-//! stopped, a slow network and a late write are one and the same here. What never changes (the mapping, the
-//! file) is not read in the model, and handing over for want of time is left out.
+//! - `store.rs`: what the cloud keeps of one portal.
+//! - `worker.rs`: a worker, call by call.
+//! - `world.rs`: store and workers together, and everything that may happen next.
+//! - `rules.rs`: what must hold.
+//! - `search.rs`: the way through every world.
+//!
+//! Which worlds are explored is said by the tests. A call is sent when the worker comes to it and reaches the
+//! store at any later time, so a worker that is stopped, a slow network and a late write are one and the same
+//! here. What never changes (the mapping, the file) is not read in the model.
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is how a test fails")]
 
+mod rules;
 mod search;
 mod store;
 mod worker;
+mod world;
 
 pub use search::{Explored, Violation, explore};
 pub use store::{End, Outcome, PEOPLE, Rows, Status};
@@ -38,9 +45,9 @@ impl File {
     }
 }
 
-/// Where the model departs from the code: breakages that must be found, and remedies of what is found.
+/// Where a scenario departs from the code: breakages that must be found, and remedies of what was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Twist {
+pub enum Departure {
     /// Progress is stored without looking at the fence.
     ProgressWithoutFence,
     /// An upload is taken up even if a later lease has it.
@@ -49,28 +56,40 @@ pub enum Twist {
     LeaseNotChecked,
     /// A lease counts from its answer, and not from before it was asked for.
     LeaseCountedFromAnswer,
+    /// A renewal that arrives late takes back a later one.
+    RenewedBackwards,
     /// The token stays when the lease changes hands.
     SameToken,
+    /// All workers have one name, as those of one event that is delivered twice have one request id.
+    OneName,
     /// The queue is not read again after the lease was given back.
     NoLookAfterGivingBack,
-    /// A kept plan is planned anew when the upload is taken up again.
-    KeptPlanReplanned,
+    /// An upload that a later lease has leaves the queue as one that has ended does.
+    OvertakenLeaves,
+    /// The end of an upload leaves its entry in the queue to a second call, before it.
+    EntryGoesFirst,
     /// The entry that is planned already has to wait for older ones.
     PlannedNotFirst,
+    /// The first plan that is kept of an upload counts, whoever made it and when.
+    PlanKeptOnce,
+    /// A kept plan is planned anew when the upload is taken up again.
+    KeptPlanReplanned,
+    /// That a file is planned is stored even if somebody else has the portal's lease.
+    PlannedWithoutLease,
     /// What an upload wrote itself is not recognised.
     OwnWritesNotRecognised,
     /// People are written whatever their version is.
     PeopleWithoutVersion,
-    /// The position is stored before the exceptions it counts on, which are then not kept.
+    /// The position is stored without the exceptions it counts on.
     ExceptionsNotKept,
-    /// The end of an upload leaves its entry in the queue to a second call, before it.
-    EntryGoesFirst,
-    /// Remedy: a plan is kept under the token of its lease, and the record says which one counts.
-    PlanByToken,
-    /// Remedy: that a file is planned is stored only while the portal's lease is ours.
-    PlannedUnderLease,
-    /// Remedy: exceptions that are gone by now are forgotten.
-    NoneAreKeptToo,
+    /// Exceptions that were kept stay when there are none any more.
+    GoneExceptionsStay,
+    /// Remedy: whoever took the lease, and was not told so, knows it by its end too.
+    KnownByItsEnd,
+    /// Remedy: progress is refused if the position is further already, or a plan is there that it does not know.
+    PositionOnlyGrows,
+    /// Remedy: exceptions are kept by token and position.
+    ExceptionsByPosition,
 }
 
 /// A world to explore: what there is, what may go wrong, and how often.
@@ -86,27 +105,36 @@ pub struct Scenario {
     pub auto_disable: bool,
     /// Workers that die.
     pub crashes: u8,
+    /// Workers whose time is up, and who hand over.
+    pub handovers: u8,
     /// Calls that are made and whose answer is lost, so that the caller repeats them.
     pub lost: u8,
+    /// Calls that the caller repeats, and that are made all the same at any later time.
+    pub late: u8,
     /// Moments at which the clock goes on by a part of a lease or all of it, and nobody renews a lease
     /// meanwhile. Where nothing else can happen, the clock goes on anyway.
     pub pauses: u8,
-    /// Values that somebody in the portal gives to the first person, one after the other.
-    pub edits: Vec<u8>,
+    /// Whom somebody in the portal gives which value, one after the other.
+    pub edits: Vec<(usize, u8)>,
     /// How often a person who is being changed elsewhere is decided again.
     pub tries: u8,
     /// How often an upload is taken up without coming forward.
     pub takeovers: u8,
     /// Whether there is a sweep.
     pub sweep: bool,
-    /// Whether all events have one request id, as those of one event that is delivered twice.
-    pub one_request_id: bool,
     /// Departures from the code.
-    pub twists: Vec<Twist>,
+    pub departures: Vec<Departure>,
 }
 
 impl Scenario {
-    fn has(&self, twist: Twist) -> bool {
-        self.twists.contains(&twist)
+    fn has(&self, departure: Departure) -> bool {
+        self.departures.contains(&departure)
+    }
+
+    /// The first file that has the key of this one.
+    fn key_of(&self, file: usize) -> usize {
+        let key = &self.files[file].order.key;
+        let first = self.files.iter().position(|file| file.order.key == *key);
+        first.unwrap()
     }
 }

@@ -1,11 +1,9 @@
 //! What the cloud keeps of one portal, with the attributes and the conditions that the code gives it.
 
 use crate::Scenario;
-use jiff::{SignedDuration, Timestamp};
 use mapping::order::{Planned, superseded};
-use platform::clock::stamp;
-use platform::feed::{LeaseItem, Standing};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// How many people there are.
 pub const PEOPLE: usize = 2;
@@ -51,12 +49,6 @@ pub enum Status {
     Failed,
 }
 
-impl Status {
-    pub(crate) fn is_final(self) -> bool {
-        self > Status::Applying
-    }
-}
-
 /// The lease as the table has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Lease {
@@ -66,34 +58,39 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn standing(&self, now: i8) -> Standing {
-        let time = |tick: i8| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(tick.into());
-        let item = LeaseItem {
-            token: self.token.into(),
-            owner: self.owner.map(|owner| owner.to_string()),
-            expires_at: self.until.map(|until| stamp(time(until))),
-        };
-        item.standing(time(now))
+    /// Somebody has it and renews it.
+    pub(crate) fn is_held(&self, now: i8) -> bool {
+        self.until.is_some_and(|until| until > now)
+    }
+
+    /// Somebody had it and has not renewed it in time.
+    pub(crate) fn is_expired(&self, now: i8) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 }
 
 /// What people see of an upload.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Record {
     pub(crate) status: Status,
     /// The furthest that it came.
     pub(crate) furthest: Status,
-    /// The version of the mapping is noted: the file was let in.
-    pub(crate) admitted: bool,
     pub(crate) rows: Option<Rows>,
 }
 
-/// How far the plan is applied, and under which tokens the exceptions and the plan are kept.
+/// Under which token the plan is kept that counts, how far it is applied, and under which token the exceptions
+/// are kept that were met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Saved {
+    pub(crate) plan_by: Option<u8>,
     pub(crate) applied: usize,
     pub(crate) exceptions_by: Option<u8>,
-    pub(crate) plan_by: u8,
+}
+
+impl Saved {
+    pub(crate) fn is_behind(&self, other: &Saved) -> bool {
+        self.applied < other.applied || self.plan_by.is_none() && other.plan_by.is_some()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -102,6 +99,38 @@ pub(crate) struct Upload {
     pub(crate) saved: Saved,
     pub(crate) fence: u8,
     pub(crate) attempts: u8,
+}
+
+impl Upload {
+    pub(crate) fn new() -> Self {
+        Upload {
+            record: Record {
+                status: Status::Queued,
+                furthest: Status::Queued,
+                rows: None,
+            },
+            saved: Saved::default(),
+            fence: 0,
+            attempts: 0,
+        }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.record.status > Status::Applying
+    }
+
+    /// Stores how far it has come. What is absent is not written, and stays as it was.
+    pub(crate) fn put(&mut self, record: Record, saved: Saved, came_forward: bool) {
+        self.record = record;
+        self.saved = Saved {
+            plan_by: saved.plan_by.or(self.saved.plan_by),
+            applied: saved.applied,
+            exceptions_by: saved.exceptions_by.or(self.saved.exceptions_by),
+        };
+        if came_forward {
+            self.attempts = 0;
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,10 +151,10 @@ impl Write {
 }
 
 /// The plan's steps: who, and what is to be done.
-pub(crate) type Plan = Vec<(usize, Write)>;
+pub(crate) type Plan = Rc<[(usize, Write)]>;
 
-/// By person.
-pub(crate) type Exceptions = BTreeMap<usize, Outcome>;
+/// What did not come out as planned, by person.
+pub(crate) type Exceptions = [Option<Outcome>; PEOPLE];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Person {
@@ -168,12 +197,13 @@ pub(crate) struct Store {
     pub(crate) uploads: Vec<Option<Upload>>,
     /// By upload; whether it is planned.
     pub(crate) queue: BTreeMap<usize, bool>,
-    /// Of each upload's key, the newest that was planned.
-    pub(crate) newest_of_key: BTreeMap<String, usize>,
+    /// By the first file of a key, the newest of this key that was planned.
+    pub(crate) newest_of_key: BTreeMap<usize, usize>,
     pub(crate) newest_planned: Option<usize>,
-    /// By upload, and with the remedy by token.
+    /// By upload and token.
     pub(crate) plans: BTreeMap<(usize, u8), Plan>,
-    pub(crate) exceptions: BTreeMap<(usize, u8), Exceptions>,
+    /// By upload and token, and with the remedy by position.
+    pub(crate) exceptions: BTreeMap<(usize, u8, usize), Exceptions>,
     pub(crate) reports: Vec<Option<Option<Rows>>>,
     pub(crate) people: [Option<Person>; PEOPLE],
 }
@@ -207,21 +237,17 @@ impl Store {
     pub(crate) fn still_ours(&mut self, upload: usize, token: u8) -> Option<&mut Upload> {
         self.uploads[upload]
             .as_mut()
-            .filter(|item| item.fence == token && !item.record.status.is_final())
+            .filter(|item| item.fence == token && !item.has_ended())
     }
 
     /// Who is next: the one that is planned, else the first in order.
     pub(crate) fn next_in_queue(&self, scenario: &Scenario, planned_first: bool) -> Option<usize> {
         let place = |(upload, planned): &(&usize, &bool)| {
-            (
-                planned_first && !**planned,
-                scenario.files[**upload].order.clone(),
-            )
+            let waits = planned_first && !**planned;
+            (waits, &scenario.files[**upload].order)
         };
-        self.queue
-            .iter()
-            .min_by_key(place)
-            .map(|(upload, _)| *upload)
+        let entries = self.queue.iter();
+        entries.min_by_key(place).map(|(upload, _)| *upload)
     }
 
     /// What is to be done for everybody in the file.

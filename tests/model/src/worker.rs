@@ -1,12 +1,11 @@
-//! A worker, call by call (`handler`, `claim`, `turn`, `walk`, `run`, `apply`, `report` and `finish` of
-//! `process-upload`). What it knows between two calls is all that a crash takes away.
+//! A worker, call by call (`handler`, `claim`, `turn`, `walk`, `admit`, `run`, `apply`, `report` and `finish`
+//! of `process-upload`). What it knows between two calls is all that a crash takes away.
 
 use crate::store::{
     Exceptions, LEASE, Lease, Outcome, Person, Plan, Record, Rows, SILENT, Saved, Status, Store,
     Upload, Write, comes_too_late,
 };
-use crate::{PEOPLE, Scenario, Twist};
-use platform::feed::Standing;
+use crate::{Departure, PEOPLE, Scenario};
 
 /// What a worker was invoked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,16 +16,14 @@ pub(crate) enum Event {
     Wake,
 }
 
-/// A call that was sent, or is about to be, with what it says.
+/// A call that was sent, or is about to be, with what it says that its worker does not know otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
     None,
     Claim(usize),
     ReadClaimed(usize),
     PutInQueue(usize, Status),
-    ReadLease {
-        first_seen: Option<Lease>,
-    },
+    ReadLease,
     PutLease {
         seen: Lease,
         token: u8,
@@ -47,11 +44,11 @@ pub(crate) enum Call {
     PutProgress,
     ReadRosterAndPeople,
     KeepPlan,
-    ReadKeptPlan,
     PutPlanned {
         of_portal: Option<usize>,
     },
     ReadPlanned,
+    ReadKeptPlan,
     ReadExceptions,
     ReadPerson {
         step: usize,
@@ -71,22 +68,19 @@ pub(crate) enum Call {
     LookAgain,
 }
 
-/// An upload in the hands of a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Run {
-    pub(crate) upload: usize,
-    record: Record,
-    saved: Saved,
-    came_forward: bool,
-    plan: Plan,
-    exceptions: Exceptions,
-    done: Vec<bool>,
-    /// A while has passed since the position was stored.
-    due: bool,
+impl Call {
+    pub(crate) fn is_transaction(&self) -> bool {
+        matches!(
+            self,
+            Call::Claim(_) | Call::PutPlanned { .. } | Call::Finish
+        )
+    }
 }
 
+/// A lease in somebody's hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Grip {
+    pub(crate) owner: usize,
     pub(crate) token: u8,
     /// By what is known for certain.
     pub(crate) until: i8,
@@ -97,14 +91,49 @@ impl Grip {
     pub(crate) fn holds(self, now: i8) -> bool {
         now < self.until - SILENT
     }
+
+    /// Renews the lease up to this time, unless it lasts longer already. `false`: it is somebody else's.
+    pub(crate) fn renew(self, s: &Scenario, lease: &mut Lease, until: i8) -> bool {
+        let ours = lease.token == self.token && lease.owner == Some(self.owner);
+        if ours && (lease.until < Some(until) || s.has(Departure::RenewedBackwards)) {
+            lease.until = Some(until);
+        }
+        ours
+    }
+}
+
+/// An upload in the hands of a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Run {
+    pub(crate) upload: usize,
+    record: Record,
+    saved: Saved,
+    came_forward: bool,
+    plan: Plan,
+    exceptions: Exceptions,
+    /// Which steps of the plan.
+    done: [bool; PEOPLE],
+    /// A while has passed since the position was stored.
+    due: bool,
+}
+
+impl Run {
+    /// Where the exceptions are kept that are counted on.
+    fn exceptions_key(&self, s: &Scenario) -> (usize, u8, usize) {
+        let by_position = s.has(Departure::ExceptionsByPosition);
+        let position = if by_position { self.saved.applied } else { 0 };
+        (self.upload, self.saved.exceptions_by.unwrap(), position)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Worker {
-    pub(crate) event: Option<Event>,
+    event: Option<Event>,
     pub(crate) call: Call,
     /// The file of the event was begun by somebody before.
     own_is_running: bool,
+    /// The lease as it was found in somebody else's hands at first.
+    first_seen: Option<Lease>,
     pub(crate) grip: Option<Grip>,
     pub(crate) run: Option<Box<Run>>,
 }
@@ -117,9 +146,10 @@ impl Worker {
             call: match event {
                 None => Call::None,
                 Some(Event::File(upload)) => Call::Claim(upload),
-                Some(Event::Wake) => Call::ReadLease { first_seen: None },
+                Some(Event::Wake) => Call::ReadLease,
             },
             own_is_running: false,
+            first_seen: None,
             grip: None,
             run: None,
         }
@@ -133,6 +163,16 @@ impl Worker {
     /// The invocation failed, or the process died: the event comes again.
     pub(crate) fn again(&self) -> Self {
         Worker::begin(self.event)
+    }
+
+    /// Its time is up: whatever it is at is dropped, and it gives the lease back and wakes another one.
+    pub(crate) fn hands_over(&self) -> Self {
+        Worker {
+            call: Call::GiveBack,
+            own_is_running: false,
+            run: None,
+            ..self.clone()
+        }
     }
 }
 
@@ -150,7 +190,7 @@ pub(crate) fn step(s: &Scenario, store: &mut Store, owner: usize, worker: &Worke
     for worker in &mut next {
         // The lease is looked at first whenever an answer has come.
         let lost = worker.grip.is_some_and(|grip| !grip.holds(now));
-        if lost && !s.has(Twist::LeaseNotChecked) {
+        if lost && !s.has(Departure::LeaseNotChecked) {
             *worker = worker.again();
         }
     }
@@ -175,6 +215,11 @@ impl Turn<'_> {
         vec![Worker::begin(None)]
     }
 
+    /// The invocation has failed, mostly because the lease is somebody else's.
+    fn failed(&self) -> Vec<Worker> {
+        vec![self.w.again()]
+    }
+
     fn token(&self) -> u8 {
         self.w.grip.map_or(0, |grip| grip.token)
     }
@@ -184,44 +229,40 @@ impl Turn<'_> {
     }
 
     fn answer(&mut self) -> Vec<Worker> {
+        let s = self.s;
         match self.w.call.clone() {
             Call::None => vec![self.w.clone()],
+
+            // The file goes into the queue.
+            Call::Claim(upload) if self.store.uploads[upload].is_some() => {
+                self.to(Call::ReadClaimed(upload))
+            }
             Call::Claim(upload) => {
-                if self.store.uploads[upload].is_some() {
-                    return self.to(Call::ReadClaimed(upload));
-                }
-                self.store.uploads[upload] = Some(Upload {
-                    record: Record {
-                        status: Status::Queued,
-                        furthest: Status::Queued,
-                        admitted: false,
-                        rows: None,
-                    },
-                    saved: Saved::default(),
-                    fence: 0,
-                    attempts: 0,
-                });
+                self.store.uploads[upload] = Some(Upload::new());
                 self.store.queue.insert(upload, false);
-                self.to(Call::ReadLease { first_seen: None })
+                self.to(Call::ReadLease)
             }
             Call::ReadClaimed(upload) => {
-                match self.store.uploads[upload].as_ref().unwrap().record.status {
-                    status if status.is_final() => self.done(),
-                    status => self.to(Call::PutInQueue(upload, status)),
+                let known = self.store.uploads[upload].as_ref().unwrap();
+                match known.has_ended() {
+                    true => self.done(),
+                    false => self.to(Call::PutInQueue(upload, known.record.status)),
                 }
             }
             Call::PutInQueue(upload, status) => {
                 let planned = status == Status::Applying;
                 self.store.queue.entry(upload).or_insert(planned);
                 self.w.own_is_running = status != Status::Queued;
-                self.to(Call::ReadLease { first_seen: None })
+                self.to(Call::ReadLease)
             }
-            Call::ReadLease { first_seen } => {
+
+            // The lease is taken, and the queue is worked through.
+            Call::ReadLease => {
                 let seen = self.store.lease.clone();
-                if seen.standing(self.store.now) == Standing::Held {
-                    return self.held(seen, first_seen);
+                if seen.is_held(self.store.now) {
+                    return self.held(seen);
                 }
-                let token = match self.s.has(Twist::SameToken) {
+                let token = match s.has(Departure::SameToken) {
                     true => 1,
                     false => seen.token + 1,
                 };
@@ -230,8 +271,7 @@ impl Turn<'_> {
             }
             Call::PutLease { seen, token, until } => {
                 let lease = &mut self.store.lease;
-                let as_seen = lease.token == seen.token && lease.until == seen.until;
-                if !as_seen {
+                if (lease.token, lease.until) != (seen.token, seen.until) {
                     return self.to(Call::ReadLeaseAgain { token, until });
                 }
                 *lease = Lease {
@@ -243,102 +283,84 @@ impl Turn<'_> {
             }
             Call::ReadLeaseAgain { token, until } => {
                 let found = self.store.lease.clone();
-                if found.token == token && found.owner == Some(self.owner) {
-                    self.take(token, until)
-                } else {
-                    self.held(found, None)
+                let same_end = found.until == Some(until) || !s.has(Departure::KnownByItsEnd);
+                match found.token == token && found.owner == Some(self.owner) && same_end {
+                    true => self.take(token, until),
+                    false => self.held(found),
                 }
             }
             Call::NextInQueue => {
                 self.w.run = None;
-                let planned_first = !self.s.has(Twist::PlannedNotFirst);
-                match self.store.next_in_queue(self.s, planned_first) {
+                let planned_first = !s.has(Departure::PlannedNotFirst);
+                match self.store.next_in_queue(s, planned_first) {
                     Some(upload) => self.to(Call::TakeUp(upload)),
                     None => self.to(Call::GiveBack),
                 }
             }
             Call::TakeUp(upload) => {
                 let token = self.token();
-                let any = self.s.has(Twist::TakeUpWithoutFence);
-                let item = self.store.uploads[upload]
-                    .as_mut()
-                    .filter(|item| !item.record.status.is_final() && (any || item.fence < token));
-                let Some(item) = item else {
-                    return self.to(Call::ReadTakenUp(upload));
-                };
-                item.fence = token;
-                item.attempts += 1;
-                let item = item.clone();
-                self.walk(upload, item)
+                let any = s.has(Departure::TakeUpWithoutFence);
+                match &mut self.store.uploads[upload] {
+                    Some(item) if !item.has_ended() && (any || item.fence < token) => {
+                        item.fence = token;
+                        item.attempts += 1;
+                        let item = item.clone();
+                        self.walk(upload, &item)
+                    }
+                    _ => self.to(Call::ReadTakenUp(upload)),
+                }
             }
             Call::ReadTakenUp(upload) => {
-                let token = self.token();
-                match self.store.still_ours(upload, token).cloned() {
-                    Some(item) => self.walk(upload, item),
-                    None => self.to(Call::LeaveQueue(upload)),
+                let item = self.store.uploads[upload].clone().unwrap();
+                let leaves = item.has_ended() || s.has(Departure::OvertakenLeaves);
+                match item.fence == self.token() && !item.has_ended() {
+                    true => self.walk(upload, &item),
+                    false if leaves => self.to(Call::LeaveQueue(upload)),
+                    false => self.failed(),
                 }
             }
             Call::LeaveQueue(upload) => {
                 self.store.queue.remove(&upload);
                 self.to(Call::NextInQueue)
             }
+
+            // The file is let in, read, compared and planned.
             Call::PlannedOfKey => {
-                let key = &self.s.files[self.run().upload].order.key;
-                let of_key = self.store.newest_of_key.get(key).copied();
+                let key = s.key_of(self.run().upload);
+                let of_key = self.store.newest_of_key.get(&key).copied();
                 self.to(Call::PlannedOfPortal { of_key })
             }
             Call::PlannedOfPortal { of_key } => {
                 let (upload, of_portal) = (self.run().upload, self.store.newest_planned);
-                if self.run().record.status == Status::Applying {
+                if self.run().saved.plan_by.is_some() {
                     return self.to(Call::PutPlanned { of_portal });
                 }
-                if comes_too_late(self.s, upload, of_key, of_portal) {
+                if comes_too_late(s, upload, of_key, of_portal) {
                     self.enter(Status::Rejected);
                     return self.to(Call::WriteReport);
                 }
-                self.run().record.admitted = true;
                 self.scan()
             }
             Call::PutProgress => self.put_progress(),
             Call::ReadRosterAndPeople => {
                 let upload = self.run().upload;
-                self.run().plan = self.store.plan(self.s, upload);
+                self.run().plan = self.store.plan(s, upload);
                 self.to(Call::KeepPlan)
             }
-            Call::KeepPlan => {
-                let key = (self.run().upload, self.plan_token());
-                let plan = self.run().plan.clone();
-                if self.s.has(Twist::KeptPlanReplanned) {
-                    self.store.plans.remove(&key);
-                }
-                if self.store.plans.contains_key(&key) {
-                    return self.to(Call::ReadKeptPlan);
-                }
-                self.store.plans.insert(key, plan);
-                self.planned()
-            }
-            Call::ReadKeptPlan => {
-                let applying = self.run().record.status == Status::Applying;
-                let by = match applying {
-                    true => self.run().saved.plan_by,
-                    false => self.plan_token(),
-                };
-                let key = (self.run().upload, by);
-                self.run().plan = self.store.plans[&key].clone();
-                if applying {
-                    self.apply()
-                } else {
-                    self.planned()
-                }
-            }
+            Call::KeepPlan => self.keep_plan(),
             Call::PutPlanned { of_portal } => self.put_planned(of_portal),
             Call::ReadPlanned if self.is_stored() => self.apply(),
-            Call::ReadEnded if self.is_stored() => self.to(Call::NextInQueue),
-            Call::ReadPlanned | Call::ReadEnded => vec![self.w.again()],
+            Call::ReadKeptPlan => {
+                let run = self.w.run.as_mut().unwrap();
+                let key = (run.upload, run.saved.plan_by.unwrap());
+                run.plan = self.store.plans[&key].clone();
+                self.apply()
+            }
+
+            // The plan is applied.
             Call::ReadExceptions => {
                 let run = self.w.run.as_mut().unwrap();
-                let by = run.saved.exceptions_by.unwrap();
-                run.exceptions = self.store.exceptions[&(run.upload, by)].clone();
+                run.exceptions = self.store.exceptions[&run.exceptions_key(s)];
                 self.go_on()
             }
             Call::ReadPerson { step, refused } => {
@@ -352,11 +374,13 @@ impl Turn<'_> {
             } => self.write_person(step, seen, refused),
             Call::KeepExceptions => {
                 let (token, run) = (self.token(), self.w.run.as_mut().unwrap());
-                let key = (run.upload, token);
-                self.store.exceptions.insert(key, run.exceptions.clone());
                 run.saved.exceptions_by = Some(token);
+                let key = run.exceptions_key(s);
+                self.store.exceptions.insert(key, run.exceptions);
                 self.to(Call::PutProgress)
             }
+
+            // The upload ends.
             Call::WriteReport => {
                 let rejected = self.run().record.status == Status::Rejected;
                 let rows = (!rejected).then(|| self.rows());
@@ -366,7 +390,7 @@ impl Turn<'_> {
                     self.run().record.rows = rows;
                     self.enter(Status::Completed);
                 }
-                match self.s.has(Twist::EntryGoesFirst) {
+                match s.has(Departure::EntryGoesFirst) {
                     true => self.to(Call::LeaveQueueBefore),
                     false => self.to(Call::Finish),
                 }
@@ -382,68 +406,71 @@ impl Turn<'_> {
                 let Some(item) = self.store.still_ours(run.upload, token) else {
                     return self.to(Call::ReadEnded);
                 };
-                (item.record, item.saved) = (run.record.clone(), run.saved);
-                item.attempts = 0;
+                item.put(run.record, run.saved, true);
                 self.store.queue.remove(&run.upload);
                 self.to(Call::NextInQueue)
             }
+            Call::ReadEnded if self.is_stored() => self.to(Call::NextInQueue),
+            Call::ReadPlanned | Call::ReadEnded => self.failed(),
             Call::GiveBack => {
                 let (token, lease) = (self.token(), &mut self.store.lease);
                 if lease.token == token && lease.owner == Some(self.owner) {
                     (lease.owner, lease.until) = (None, None);
                 }
                 self.w.grip = None;
-                match self.s.has(Twist::NoLookAfterGivingBack) {
+                match s.has(Departure::NoLookAfterGivingBack) {
                     true => self.done(),
                     false => self.to(Call::LookAgain),
                 }
             }
             Call::LookAgain if self.store.queue.is_empty() => self.done(),
-            Call::LookAgain => self.to(Call::ReadLease { first_seen: None }),
+            Call::LookAgain => self.to(Call::ReadLease),
         }
     }
 
     /// Somebody else has the lease. A worker whose own file is running waits until it is clear that they live.
-    fn held(&self, held: Lease, first_seen: Option<Lease>) -> Vec<Worker> {
-        if !self.w.own_is_running || first_seen.is_some_and(|seen| seen != held) {
+    fn held(&mut self, held: Lease) -> Vec<Worker> {
+        let renewed = self.w.first_seen.as_ref().is_some_and(|it| *it != held);
+        if !self.w.own_is_running || renewed {
             return self.done();
         }
-        let first_seen = Some(held);
-        self.to(Call::ReadLease { first_seen })
+        self.w.first_seen = Some(held);
+        self.to(Call::ReadLease)
     }
 
     fn take(&mut self, token: u8, until: i8) -> Vec<Worker> {
-        let until = match self.s.has(Twist::LeaseCountedFromAnswer) {
+        let until = match self.s.has(Departure::LeaseCountedFromAnswer) {
             true => self.store.now + LEASE,
             false => until,
         };
-        self.w.grip = Some(Grip { token, until });
+        self.w.first_seen = None;
+        self.w.grip = Some(Grip {
+            owner: self.owner,
+            token,
+            until,
+        });
         self.to(Call::NextInQueue)
     }
 
-    fn walk(&mut self, upload: usize, item: Upload) -> Vec<Worker> {
-        let Record {
-            status, admitted, ..
-        } = item.record;
+    fn walk(&mut self, upload: usize, item: &Upload) -> Vec<Worker> {
         self.w.run = Some(Box::new(Run {
             upload,
             record: item.record,
             saved: item.saved,
             came_forward: false,
-            plan: Plan::new(),
-            exceptions: Exceptions::new(),
-            done: Vec::new(),
+            plan: Plan::default(),
+            exceptions: Exceptions::default(),
+            done: [false; PEOPLE],
             due: true,
         }));
         if item.attempts > self.s.takeovers {
             self.enter(Status::Failed);
             return self.to(Call::Finish);
         }
-        match status {
-            _ if !admitted => self.to(Call::PlannedOfKey),
-            Status::Applying if self.s.has(Twist::KeptPlanReplanned) => self.scan(),
-            Status::Applying => self.to(Call::ReadKeptPlan),
-            _ => self.scan(),
+        match item.saved.plan_by {
+            None => self.to(Call::PlannedOfKey),
+            Some(_) if self.s.has(Departure::KeptPlanReplanned) => self.scan(),
+            Some(_) => self.to(Call::ReadKeptPlan),
         }
     }
 
@@ -461,19 +488,18 @@ impl Turn<'_> {
 
     fn put_progress(&mut self) -> Vec<Worker> {
         let token = self.token();
-        let any = self.s.has(Twist::ProgressWithoutFence);
+        let any = self.s.has(Departure::ProgressWithoutFence);
         let run = self.w.run.as_mut().unwrap();
         let item = match any {
             true => self.store.uploads[run.upload].as_mut(),
             false => self.store.still_ours(run.upload, token),
         };
-        let Some(item) = item else {
-            return vec![self.w.again()];
+        let only_grows = self.s.has(Departure::PositionOnlyGrows);
+        let Some(item) = item.filter(|item| !only_grows || !run.saved.is_behind(&item.saved))
+        else {
+            return self.failed();
         };
-        (item.record, item.saved) = (run.record.clone(), run.saved);
-        if run.came_forward {
-            item.attempts = 0;
-        }
+        item.put(run.record, run.saved, run.came_forward);
         (run.came_forward, run.due) = (false, false);
         match run.record.status {
             Status::Scanning => {
@@ -485,20 +511,19 @@ impl Turn<'_> {
         }
     }
 
-    fn plan_token(&self) -> u8 {
-        match self.s.has(Twist::PlanByToken) {
-            true => self.token(),
-            false => 0,
+    fn keep_plan(&mut self) -> Vec<Worker> {
+        let (token, run) = (self.token(), self.w.run.as_mut().unwrap());
+        if self.s.has(Departure::PlanKeptOnce) {
+            let kept = self.store.plans.entry((run.upload, 0));
+            run.plan = kept.or_insert(run.plan.clone()).clone();
         }
-    }
-
-    fn planned(&mut self) -> Vec<Worker> {
-        self.enter(Status::Applying);
-        let plan_by = self.plan_token();
-        self.run().saved = Saved {
-            plan_by,
+        let plan = run.plan.clone();
+        self.store.plans.insert((run.upload, token), plan);
+        run.saved = Saved {
+            plan_by: Some(token),
             ..Saved::default()
         };
+        self.enter(Status::Applying);
         self.to(Call::PlannedOfKey)
     }
 
@@ -506,18 +531,15 @@ impl Turn<'_> {
         let token = self.token();
         let run = self.w.run.as_ref().unwrap();
         let upload = run.upload;
-        let stale = self.s.has(Twist::PlannedUnderLease) && self.store.lease.token != token;
+        let held = self.store.lease.token == token || self.s.has(Departure::PlannedWithoutLease);
         let queued = self.store.queue.contains_key(&upload);
         match self.store.still_ours(upload, token) {
-            Some(item) if queued && !stale => {
-                (item.record, item.saved) = (run.record.clone(), run.saved);
-                item.attempts = 0;
-            }
+            Some(item) if held && queued => item.put(run.record, run.saved, true),
             _ => return self.to(Call::ReadPlanned),
         }
         let order = |upload: usize| &self.s.files[upload].order;
         self.store.queue.insert(upload, true);
-        let key = order(upload).key.clone();
+        let key = self.s.key_of(upload);
         self.store.newest_of_key.insert(key, upload);
         if of_portal.is_none_or(|newest| order(newest) < order(upload)) {
             self.store.newest_planned = Some(upload);
@@ -534,10 +556,9 @@ impl Turn<'_> {
     }
 
     fn apply(&mut self) -> Vec<Worker> {
+        self.enter(Status::Applying);
         let run = self.run();
-        run.done = (0..run.plan.len())
-            .map(|step| step < run.saved.applied)
-            .collect();
+        run.done = std::array::from_fn(|step| step < run.saved.applied);
         match run.saved.exceptions_by {
             Some(_) => self.to(Call::ReadExceptions),
             None => self.go_on(),
@@ -548,65 +569,54 @@ impl Turn<'_> {
     /// position is stored when a while has passed, and at the end.
     fn go_on(&mut self) -> Vec<Worker> {
         let run = self.run();
-        let open: Vec<usize> = (0..run.plan.len())
-            .filter(|step| !run.done[*step])
-            .collect();
         if run.saved.applied == run.plan.len() {
             return self.to(Call::WriteReport);
         }
+        let steps = 0..run.plan.len();
+        let open: Vec<usize> = steps.filter(|step| !run.done[*step]).collect();
+        let applied = open.first().copied().unwrap_or(run.plan.len());
+        let saves = open.is_empty() || run.due;
         let mut next = Vec::new();
-        for step in &open {
-            let write = self.run().plan[*step].1;
-            next.extend(match write {
-                Write::Create => self.decide(*step, None, 0),
-                Write::Update | Write::Refresh => self.to(Call::ReadPerson {
-                    step: *step,
-                    refused: 0,
-                }),
+        for step in open {
+            next.extend(match self.run().plan[step].1 {
+                Write::Create => self.decide(step, None, 0),
+                Write::Update | Write::Refresh => self.to(Call::ReadPerson { step, refused: 0 }),
             });
         }
-        let run = self.run();
-        if open.is_empty() || run.due {
-            let applied = open.first().copied().unwrap_or(run.plan.len());
+        if saves {
             next.extend(self.save(applied));
         }
         next
     }
 
+    /// The last thing that is done here: the run goes on from what it says.
     fn save(&mut self, applied: usize) -> Vec<Worker> {
-        let forget = self.s.has(Twist::NoneAreKeptToo);
-        let keep = !self.s.has(Twist::ExceptionsNotKept);
-        let mut later = Turn {
-            s: self.s,
-            store: self.store,
-            owner: self.owner,
-            w: self.w.clone(),
-        };
-        let run = later.run();
+        let (kept, gone_stay) = (
+            !self.s.has(Departure::ExceptionsNotKept),
+            self.s.has(Departure::GoneExceptionsStay),
+        );
+        let run = self.run();
         run.came_forward |= applied > run.saved.applied;
         run.saved.applied = applied;
-        if !run.exceptions.is_empty() && keep {
-            return later.to(Call::KeepExceptions);
+        let any = run.exceptions != Exceptions::default();
+        match kept && (any || run.saved.exceptions_by.is_some() && !gone_stay) {
+            true => self.to(Call::KeepExceptions),
+            false => self.to(Call::PutProgress),
         }
-        if forget {
-            run.saved.exceptions_by = None;
-        }
-        later.to(Call::PutProgress)
     }
 
     fn decide(&mut self, step: usize, found: Option<Person>, refused: u8) -> Vec<Worker> {
-        let (tries, knows_own) = (self.s.tries, !self.s.has(Twist::OwnWritesNotRecognised));
-        let run = self.run();
-        let (who, planned) = run.plan[step];
+        let knows_own = !self.s.has(Departure::OwnWritesNotRecognised);
+        let (upload, (who, planned)) = (self.run().upload, self.run().plan[step]);
         if let Some(person) = &found {
-            if person.last_write == Some(run.upload) && knows_own {
+            if person.last_write == Some(upload) && knows_own {
                 return self.settle(step, person.last_outcome.unwrap_or(planned.outcome()));
             }
             if person.decide(self.row(who)).is_none() {
                 return self.settle(step, Outcome::Unchanged);
             }
         }
-        if refused == tries {
+        if refused == self.s.tries {
             return self.settle(step, Outcome::ChangedMeanwhile);
         }
         let seen = found;
@@ -618,7 +628,7 @@ impl Turn<'_> {
     }
 
     fn write_person(&mut self, step: usize, seen: Option<Person>, refused: u8) -> Vec<Worker> {
-        let any = self.s.has(Twist::PeopleWithoutVersion);
+        let any = self.s.has(Departure::PeopleWithoutVersion);
         let (upload, who) = (self.run().upload, self.run().plan[step].0);
         let row = self.row(who);
         let version = |person: &Option<Person>| person.as_ref().map(|person| person.version);
@@ -626,10 +636,10 @@ impl Turn<'_> {
         if version(&found) != version(&seen) && !any {
             return self.decide(step, found, refused + 1);
         }
-        let write = seen
-            .as_ref()
-            .map_or(Some(Write::Create), |seen| seen.decide(row));
-        let write = write.unwrap_or(Write::Refresh);
+        let write = match &seen {
+            None => Write::Create,
+            Some(seen) => seen.decide(row).unwrap(),
+        };
         let after = match (write, seen) {
             (Write::Refresh, _) => found.map(|found| Person {
                 fingerprint: Some(row),
@@ -651,10 +661,7 @@ impl Turn<'_> {
     fn settle(&mut self, step: usize, outcome: Outcome) -> Vec<Worker> {
         let run = self.run();
         let (who, planned) = run.plan[step];
-        match outcome == planned.outcome() {
-            true => run.exceptions.remove(&who),
-            false => run.exceptions.insert(who, outcome),
-        };
+        run.exceptions[who] = Some(outcome).filter(|outcome| *outcome != planned.outcome());
         (run.done[step], run.due) = (true, true);
         self.go_on()
     }
@@ -663,23 +670,13 @@ impl Turn<'_> {
         self.s.files[self.run().upload].rows[who].unwrap()
     }
 
-    fn rows(&mut self) -> Rows {
-        let mut rows: Rows = [None; PEOPLE];
+    fn rows(&self) -> Rows {
         let run = self.w.run.as_ref().unwrap();
-        for (who, _) in self.s.files[run.upload]
-            .rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| row.is_some())
-        {
-            rows[who] = Some(Outcome::Unchanged);
-        }
-        for (who, write) in &run.plan {
-            rows[*who] = Some(write.outcome());
-        }
-        for (who, outcome) in &run.exceptions {
-            rows[*who] = Some(*outcome);
-        }
-        rows
+        let in_file = self.s.files[run.upload].rows;
+        std::array::from_fn(|who| {
+            let step = run.plan.iter().find(|step| step.0 == who);
+            let planned = step.map_or(Outcome::Unchanged, |step| step.1.outcome());
+            in_file[who].map(|_| run.exceptions[who].unwrap_or(planned))
+        })
     }
 }

@@ -1,5 +1,6 @@
-//! What must hold however workers, crashes, lost answers, pauses and people in the portal meet. Each test
-//! explores every world that its scenario allows; with `--nocapture` it says how many, and tells what was found.
+//! What must hold however workers, crashes, lost answers, late calls, pauses and people in the portal meet.
+//! Each test explores every world that its scenario allows; with `--nocapture` it says how many, and tells
+//! what was found.
 //!
 //! `found_…` are defects of the protocol as it is built, each with the remedy under which nothing is found.
 //! Once the code has the remedy, it is no departure any more and becomes the model's own rule.
@@ -9,7 +10,7 @@
     reason = "in tests a panic is how a test fails"
 )]
 
-use model::{Explored, File, Scenario, Status, Twist, explore};
+use model::{Departure, Explored, File, Scenario, Status, explore};
 
 /// One file, whose event is delivered twice: the first person has another value, the second is new.
 fn one_file() -> Scenario {
@@ -32,6 +33,14 @@ fn one_person() -> Scenario {
     }
 }
 
+/// The same with nobody.
+fn nobody() -> Scenario {
+    Scenario {
+        files: vec![File::new(5, "1/a.csv", [None, None])],
+        ..one_file()
+    }
+}
+
 /// A file, and one that is older and whose event may come later: what the newer one says of the first person
 /// is so already, until the older one is applied.
 fn two_files(key_of_older: &str) -> Scenario {
@@ -46,13 +55,32 @@ fn two_files(key_of_older: &str) -> Scenario {
     }
 }
 
+/// The same, of one key and with one person.
+fn two_versions() -> Scenario {
+    Scenario {
+        files: vec![
+            File::new(5, "1/a.csv", [Some(1), None]),
+            File::new(3, "1/a.csv", [Some(2), None]),
+        ],
+        ..two_files("1/a.csv")
+    }
+}
+
 /// One worker, and two changes of the second person: what the file is about to do, and back.
 fn there_and_back() -> Scenario {
     Scenario {
         events: vec![0],
         people: [Some(0), Some(0)],
-        edits: vec![1, 0],
+        edits: vec![(1, 1), (1, 0)],
         ..one_file()
+    }
+}
+
+/// One worker, and somebody who does for both people what the file is about to do.
+fn both_before() -> Scenario {
+    Scenario {
+        edits: vec![(0, 1), (1, 1)],
+        ..there_and_back()
     }
 }
 
@@ -60,10 +88,11 @@ fn there_and_back() -> Scenario {
 fn undisturbed(scenario: &Scenario) -> Explored {
     let calm = Scenario {
         crashes: 0,
+        handovers: 0,
         lost: 0,
+        late: 0,
         pauses: 0,
-        one_request_id: false,
-        twists: Vec::new(),
+        departures: Vec::new(),
         ..scenario.clone()
     };
     explore(&calm, None).unwrap()
@@ -119,6 +148,36 @@ fn a_worker_may_stop_while_another_one_dies() {
 }
 
 #[test]
+fn a_worker_whose_time_is_up_hands_over() {
+    for (crashes, scenario) in [(0, one_file()), (1, one_person()), (0, two_versions())] {
+        holds(&Scenario {
+            handovers: 1,
+            crashes,
+            ..scenario
+        });
+    }
+}
+
+#[test]
+fn what_was_under_way_when_a_worker_hands_over_changes_nothing() {
+    holds(&Scenario {
+        handovers: 1,
+        late: 1,
+        ..one_person()
+    });
+}
+
+#[test]
+fn a_call_that_arrives_once_more_and_late_changes_nothing() {
+    for scenario in [one_file(), two_files("1/a.csv"), two_files("1/b.csv")] {
+        holds(&Scenario {
+            late: 1,
+            ..scenario
+        });
+    }
+}
+
+#[test]
 fn no_wake_up_is_lost_while_nobody_dies() {
     for scenario in [one_file(), two_files("1/a.csv"), two_files("1/b.csv")] {
         holds(&Scenario {
@@ -133,7 +192,7 @@ fn no_wake_up_is_lost_while_nobody_dies() {
 fn what_somebody_in_the_portal_changes_meanwhile_is_kept() {
     let changed = Scenario {
         people: [None, Some(0)],
-        edits: vec![7],
+        edits: vec![(1, 7)],
         tries: 1,
         ..one_file()
     };
@@ -154,6 +213,16 @@ fn what_somebody_in_the_portal_changes_meanwhile_is_kept() {
         lost: 1,
         ..there_and_back()
     });
+}
+
+#[test]
+fn exceptions_that_are_gone_do_not_come_back() {
+    for scenario in [there_and_back(), both_before()] {
+        holds(&Scenario {
+            crashes: 2,
+            ..scenario
+        });
+    }
 }
 
 #[test]
@@ -212,133 +281,142 @@ fn of_two_versions_the_newer_one_has_the_last_word() {
     }
 }
 
-/// Found: a plan that was kept by a worker that died before it stored that counts later, although an older
-/// file was applied in between.
 #[test]
-fn found_a_kept_plan_outlives_an_older_file() {
+fn a_plan_counts_only_for_the_lease_that_made_it_until_it_is_stored_that_it_counts() {
     for key in ["1/a.csv", "1/b.csv"] {
-        let scenario = Scenario {
+        holds(&Scenario {
             crashes: 1,
             ..two_files(key)
-        };
-        assert_eq!(broken(&scenario), "it ends as it would undisturbed");
-        holds(&Scenario {
-            twists: vec![Twist::PlanByToken],
-            ..scenario
         });
     }
 }
 
-/// Found: a worker that stops before it stores that its file is planned does so while another one is in the
-/// middle of an older file. The fence is of the upload; nobody else has taken that one up yet.
 #[test]
-fn found_a_file_is_planned_late_while_an_older_one_is_processed() {
-    let with = |twists: &[Twist]| Scenario {
-        files: vec![
-            File::new(5, "1/a.csv", [Some(1), None]),
-            File::new(3, "1/a.csv", [Some(2), None]),
-        ],
+fn a_file_is_planned_only_while_nobody_else_has_the_lease() {
+    holds(&Scenario {
         pauses: 1,
-        twists: twists.to_vec(),
-        ..two_files("1/a.csv")
-    };
-    let back = "the newest planned file of a key is never an older one";
-    assert_eq!(broken(&with(&[])), back);
-    assert_eq!(broken(&with(&[Twist::PlanByToken])), back);
-    assert_eq!(
-        broken(&with(&[Twist::PlannedUnderLease])),
-        "it ends as it would undisturbed"
-    );
-    holds(&with(&[Twist::PlanByToken, Twist::PlannedUnderLease]));
+        ..two_versions()
+    });
 }
 
-/// Found: Lambda may deliver one event twice at once, with one request id, and that is the owner's name.
+/// Found: an event that is repeated may have the name that it had, on the same instance. Its lease of then,
+/// which arrives late, passes for the one of now, which lasts longer.
 #[test]
-fn found_one_request_id_makes_two_holders_of_one_lease() {
+fn found_a_lease_that_was_asked_for_before_passes_for_the_one_of_now() {
     let scenario = Scenario {
-        one_request_id: true,
-        ..one_file()
+        crashes: 1,
+        late: 1,
+        ..nobody()
     };
     assert_eq!(broken(&scenario), "who may send has the lease, alone");
+    holds(&Scenario {
+        departures: vec![Departure::KnownByItsEnd],
+        ..scenario
+    });
 }
 
-/// Found: exceptions that were kept and are none any more come back after the next crash.
+/// Found: progress that arrives late puts the position back, and people are written once more whom somebody
+/// has changed since.
 #[test]
-fn found_exceptions_that_are_gone_come_back() {
+fn found_late_progress_puts_the_position_back() {
     let scenario = Scenario {
-        crashes: 2,
+        crashes: 1,
+        late: 1,
         ..there_and_back()
     };
     assert_eq!(broken(&scenario), "whoever writes a report writes the same");
     holds(&Scenario {
-        twists: vec![Twist::NoneAreKeptToo],
+        departures: vec![Departure::KnownByItsEnd, Departure::PositionOnlyGrows],
         ..scenario
     });
+}
+
+/// Found: exceptions that arrive late take the place of those that were kept since under the same token.
+#[test]
+fn found_late_exceptions_take_the_place_of_newer_ones() {
+    let mut scenario = Scenario {
+        crashes: 1,
+        late: 1,
+        departures: vec![Departure::KnownByItsEnd, Departure::PositionOnlyGrows],
+        ..both_before()
+    };
+    assert_eq!(broken(&scenario), "whoever writes a report writes the same");
+    scenario.departures.push(Departure::ExceptionsByPosition);
+    holds(&scenario);
 }
 
 /// Otherwise the tests above would say nothing.
 #[test]
 fn every_breakage_is_found() {
-    let crash = Scenario {
+    use Departure::*;
+    let crash = |scenario| Scenario {
         crashes: 1,
-        ..one_file()
+        ..scenario
     };
-    let pause = Scenario {
+    let pause = |scenario| Scenario {
         pauses: 1,
-        ..one_file()
+        ..scenario
+    };
+    let renewals = Scenario {
+        pauses: 4,
+        late: 1,
+        sweep: false,
+        ..nobody()
     };
     let calm = Scenario {
         sweep: false,
         ..two_files("1/b.csv")
     };
     let change = Scenario {
-        crashes: 1,
-        edits: vec![1],
+        edits: vec![(1, 1)],
         ..there_and_back()
     };
-    let (queued, alone) = (
-        "an upload that has not ended is in the queue",
-        "who may send has the lease, alone",
-    );
-    let (undisturbed, counted) = (
-        "it ends as it would undisturbed",
-        "a person who was written counts as what was written",
-    );
+    let two = || two_files("1/b.csv");
+    let alone = "who may send has the lease, alone";
     let fenced = "nobody touches an upload that a later lease has";
-    let remedied = vec![Twist::PlanByToken, Twist::PlannedUnderLease];
-    let two_crash = Scenario {
-        crashes: 1,
-        twists: remedied,
-        ..two_files("1/b.csv")
-    };
-    for (twist, scenario, rule) in [
-        (Twist::ProgressWithoutFence, &pause, fenced),
-        (Twist::TakeUpWithoutFence, &pause, fenced),
-        (Twist::LeaseNotChecked, &pause, queued),
-        (Twist::LeaseCountedFromAnswer, &pause, alone),
-        (Twist::SameToken, &two_crash, undisturbed),
+    let queued = "an upload that has not ended is in the queue";
+    let ended = "every upload comes to its end";
+    let newest = "the newest planned file of a key is never an older one";
+    let undisturbed = "it ends as it would undisturbed";
+    let counted = "a person who was written counts as what was written";
+    let report = "whoever writes a report writes the same";
+    let beside = "what somebody changed beside the file is kept";
+    for (departures, scenario, rule) in [
+        (vec![ProgressWithoutFence], pause(one_file()), fenced),
+        (vec![TakeUpWithoutFence], pause(one_file()), fenced),
+        (vec![LeaseNotChecked], pause(two_versions()), report),
+        (vec![LeaseCountedFromAnswer], pause(one_file()), alone),
+        (vec![RenewedBackwards], renewals, alone),
+        (vec![SameToken], pause(two_versions()), newest),
+        (vec![OneName], one_file(), alone),
+        (vec![NoLookAfterGivingBack], calm.clone(), ended),
+        // Whoever is overtaken has lost the lease, and mostly knows it.
         (
-            Twist::NoLookAfterGivingBack,
-            &calm,
-            "every upload comes to its end",
+            vec![OvertakenLeaves, LeaseNotChecked],
+            pause(one_person()),
+            queued,
         ),
-        (Twist::KeptPlanReplanned, &crash, counted),
-        (Twist::PlannedNotFirst, &two_crash, undisturbed),
-        (Twist::OwnWritesNotRecognised, &crash, counted),
+        (vec![EntryGoesFirst], calm, queued),
+        (vec![PlannedNotFirst], crash(two()), undisturbed),
+        (vec![PlanKeptOnce], crash(two()), undisturbed),
+        (vec![KeptPlanReplanned], crash(one_file()), counted),
+        (vec![PlannedWithoutLease], pause(two_versions()), newest),
+        (vec![OwnWritesNotRecognised], crash(one_file()), counted),
+        (vec![PeopleWithoutVersion], crash(change.clone()), beside),
+        (vec![ExceptionsNotKept], crash(change), report),
         (
-            Twist::PeopleWithoutVersion,
-            &change,
-            "what somebody changed beside the file is kept",
+            vec![GoneExceptionsStay],
+            Scenario {
+                crashes: 2,
+                ..there_and_back()
+            },
+            report,
         ),
-        (
-            Twist::ExceptionsNotKept,
-            &change,
-            "whoever writes a report writes the same",
-        ),
-        (Twist::EntryGoesFirst, &calm, queued),
     ] {
-        let mut scenario = scenario.clone();
-        scenario.twists.push(twist);
-        assert_eq!(broken(&scenario), rule, "{twist:?}");
+        let scenario = Scenario {
+            departures,
+            ..scenario
+        };
+        assert_eq!(broken(&scenario), rule, "{:?}", scenario.departures);
     }
 }

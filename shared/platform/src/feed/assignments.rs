@@ -6,18 +6,14 @@ use super::{FeedTable, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::Key;
+use crate::pause::Pause;
 use crate::users::WriteContext;
 use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest};
 use mapping::identity::{PortalId, UserId};
 use serde::Serialize;
-use std::time::Duration;
 
 /// BatchExecuteStatement's own limit.
 const BATCH: usize = 25;
-
-/// Pauses before what was throttled is sent again; each is twice as long as the one before.
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_LONGEST: Duration = Duration::from_secs(5);
 
 /// A learning item for a user, because of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +54,7 @@ impl FeedTable {
                 .map(|assignment| self.insert(context, assignment))
                 .collect();
             let mut open = statements?;
-            let mut pause = PAUSE_FIRST;
+            let mut pause = Pause::default();
             while !open.is_empty() {
                 let request = self.client.batch_execute_statement();
                 let answer = request
@@ -86,8 +82,7 @@ impl FeedTable {
                 }
                 open = again;
                 if !open.is_empty() {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_LONGEST);
+                    pause.wait().await;
                 }
             }
         }

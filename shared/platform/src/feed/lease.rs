@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 /// How long a lease lasts that nobody renews.
 pub const LEASE: Duration = Duration::from_secs(15);
 
-/// How often it is renewed: two renewals may fail before it is lost.
+/// How often it is renewed. What is left until the silence is for renewals that fail.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 /// Nothing is sent in the last part of a lease, so that what is under way arrives before it ends.
@@ -29,7 +29,8 @@ const SILENT: Duration = Duration::from_secs(3);
 /// A renewal that has no answer by then is sent again.
 const RENEWAL: Duration = Duration::from_secs(2);
 
-/// A renewal that failed is sent again after this: a dozen times, before the lease is lost.
+/// A renewal that failed is sent again after this: three times before the silence where nobody answers, a dozen
+/// times where somebody refuses.
 const RENEWAL_PAUSE: Duration = Duration::from_millis(500);
 
 /// The lease of a portal as the table has it.
@@ -122,8 +123,8 @@ impl Lease {
                 Ok(Ok(true)) => self.known_until.set(sent_at + LEASE),
                 Ok(Ok(false)) | Err(_) => return LeaseLost,
                 Ok(Err(error)) => {
-                    tracing::info!(portal_id = %self.portal, %error, "the lease is not renewed yet");
-                    tokio::time::sleep(RENEWAL_PAUSE).await;
+                    tracing::info!(portal_id = %self.portal, ?error, "the lease is not renewed yet");
+                    sleep_until((Instant::now() + RENEWAL_PAUSE).min(self.silent_from())).await;
                 }
             }
         }
@@ -218,7 +219,7 @@ impl FeedTable {
     }
 
     /// Takes the portal's lease if nobody holds it. `owner` is this attempt's own name, and
-    /// nobody else's ever.
+    /// nobody else's ever: not that of another attempt of the same process either.
     ///
     /// # Errors
     ///

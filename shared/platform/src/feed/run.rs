@@ -186,8 +186,9 @@ impl FeedTable {
             .update_expression(sets.expression)
             .set_expression_attribute_names(Some(sets.names))
             .set_expression_attribute_values(Some(sets.values))
-            .condition_expression(STILL_OURS)
-            .expression_attribute_values(":fence", fence(lease));
+            .condition_expression(format!("{STILL_OURS} AND {}", not_back(saved)))
+            .expression_attribute_values(":fence", fence(lease))
+            .expression_attribute_values(":applied", AttributeValue::N(saved.applied.to_string()));
         match request.send().await {
             Ok(_) => Ok(true),
             Err(error) if update_refused(&error) => Ok(false),
@@ -322,6 +323,17 @@ impl FeedTable {
                     .is_some_and(|found| found.fence == lease.token() && found.record == *record))
             }
             Err(error) => Err(CallFailed::sdk(what)(error)),
+        }
+    }
+}
+
+/// Nothing goes back: a request of this same run that was given up, and arrives after the one that was sent in
+/// its place, is refused. Needs `:applied`.
+fn not_back(saved: Saved) -> &'static str {
+    match saved.plan_by {
+        Some(_) => "(attribute_not_exists(applied) OR applied <= :applied)",
+        None => {
+            "(attribute_not_exists(applied) OR applied <= :applied) AND attribute_not_exists(plan_by)"
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::portals::{PATIENCE, ended, monday};
 use chaos::{Cloud, FaultProxy, Faults, Lambda, Portal, Settings, Worker, process_upload, within};
 use futures_util::future::join_all;
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A function, and a proxy before it that can hold its calls.
@@ -268,6 +269,57 @@ async fn a_worker_that_wakes_up_without_its_lease_changes_nothing() {
         assert!(portal.view().await == before, "woke up at {at}");
         assert_eq!(portal.lease_token().await, token, "{at}");
     }
+    stage.cloud.tear_down().await;
+}
+
+/// A request is on its way for longer than anybody waits: another worker ends the upload, and a newer file
+/// after it; then the request arrives.
+#[tokio::test]
+async fn a_request_that_arrives_late_changes_nothing() {
+    // Side by side: each waits for a lease to end.
+    let requests = [
+        ("BatchExecuteStatement", "INSERT"),
+        ("UpdateItem", "progress_percent"),
+        ("TransactWriteItems", "newest_planned"),
+        ("TransactWriteItems", "Delete"),
+        ("PutObject", ""),
+    ];
+    join_all(requests.map(|(operation, part)| arrives_late(operation, part))).await;
+}
+
+async fn arrives_late(operation: &'static str, part: &'static str) {
+    let stage = Stage::set().await;
+    let portal = Portal::ready(&stage.cloud).await;
+    let event = portal.put("a.csv", monday(100), 1).await;
+    let first = AtomicBool::new(true);
+    stage.proxy.hold(move |call| {
+        call.operation == operation
+            && String::from_utf8_lossy(&call.body).contains(part)
+            && first.swap(false, Ordering::Relaxed)
+    });
+    stage.lambda.invoke(event.clone());
+    let sleeper = stage.held().await;
+    sleeper.stop();
+    stage.lambda.invoke(event);
+    ended(&portal, &stage.lambda, 1).await;
+    let newer = monday(100).replace("Cook", "Chef");
+    let newer = portal.put("b.csv", newer, 2).await;
+    assert_eq!(stage.lambda.call(newer).await, Ok(Value::Null));
+    let before = portal.view().await;
+
+    stage.proxy.release();
+    within(PATIENCE, "arrival", || {
+        (stage.proxy.held() == 0).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(
+        portal.view().await == before,
+        "arrived late: {operation} {part}"
+    );
+    sleeper.resume();
+    stage.lambda.wait_idle(PATIENCE).await;
+    assert!(portal.view().await == before, "woke up: {operation} {part}");
     stage.cloud.tear_down().await;
 }
 

@@ -113,7 +113,8 @@ async fn throttling_slows_a_run_and_fails_none() {
         assert_eq!(storm.lambda.call(event).await, Ok(Value::Null));
     }
     assert!(storm.proxy.injected().values().sum::<u64>() > 10);
-    assert!(portal.view().await == expected);
+    let view = portal.view().await;
+    assert!(view == expected, "{}", difference(&view, &expected));
     storm.cloud.tear_down().await;
 }
 
@@ -141,7 +142,8 @@ async fn writes_whose_answers_are_lost_are_done_once() {
     }
     let injected = storm.proxy.injected();
     assert!(injected.values().sum::<u64>() > 20, "{injected:?}");
-    assert!(portal.view().await == expected);
+    let view = portal.view().await;
+    assert!(view == expected, "{}", difference(&view, &expected));
     storm.cloud.tear_down().await;
 }
 

@@ -192,7 +192,12 @@ async fn whoever_is_changed_while_the_plan_is_applied_is_decided_again() {
     let touched = elsewhere("p1@x.example", "first_name", "Pat1");
     let mut moved = elsewhere("p2@x.example", "email", "moved@x.example");
     moved.set_text("email_key", "moved@x.example");
-    for user in [&renamed, &touched, &moved] {
+    // p3 was written by this upload already, and renamed after that.
+    let mut later = users["p3@x.example"].clone();
+    later.set_text("first_name", "Patience");
+    later.set_text("last_write", "portal");
+    later.remove("fingerprint");
+    for user in [&renamed, &touched, &moved, &later] {
         portal.store(user).await;
     }
     portal.set_back(&upload, "applying").await;
@@ -233,15 +238,41 @@ async fn whoever_is_changed_while_the_plan_is_applied_is_decided_again() {
     );
     assert_eq!(after["p1@x.example"], touched);
     assert_eq!(after["moved@x.example"], moved);
-    assert_eq!(after["p3@x.example"], users["p3@x.example"]);
+    assert_eq!(
+        after["p3@x.example"], later,
+        "what came after our write stays"
+    );
+    assert_eq!(after["p4@x.example"], users["p4@x.example"]);
     assert_eq!(after.len(), 5);
 
     // The next file knows the person with p2's address: somebody new.
     let next = portal.upload("wednesday.csv", rows(5, "Chef")).await;
+    // And p3 is as the file says again.
     assert_eq!(
         ["created", "updated", "unchanged"].map(|name| next.rows(name)),
-        [1, 0, 4]
+        [1, 1, 3]
     );
+}
+
+/// The run created p0 and died; somebody gave p0 another address. The row is not anybody new.
+#[tokio::test]
+async fn a_person_who_moves_right_after_being_created_is_not_created_again() {
+    let portal = Portal::ready().await;
+    let upload = portal.upload("a.csv", rows(2, "Cook")).await;
+    let users = portal.users().await;
+    let mut moved = users["p0@x.example"].clone();
+    moved.set_text("email", "moved@x.example");
+    moved.set_text("email_key", "moved@x.example");
+    moved.set_text("last_write", "portal");
+    moved.remove("fingerprint");
+    portal.store(&moved).await;
+    portal.set_back(&upload, "applying").await;
+    assert_eq!(portal.deliver(upload.key()).await, None);
+    let again = portal.processed(upload.key(), 1).await;
+    assert_eq!(again.record["rows"], upload.record["rows"]);
+    let after = portal.users().await;
+    assert_eq!(after.len(), 2);
+    assert_eq!(after["moved@x.example"], moved);
 }
 
 /// The same version of the file once more: a new upload, for which nothing is left to do.
