@@ -22,6 +22,8 @@ pub struct Portal<'c> {
 pub struct View {
     /// By address: values, status, version, and what the last write came to.
     pub people: BTreeMap<String, Value>,
+    /// Learning that was assigned: whom, what and because of which group.
+    pub assignments: Vec<(String, u64, u64)>,
     /// By key and order of arrival: status, counts, warnings, problems.
     pub uploads: Vec<Value>,
     /// `report.csv` and `rejected.csv` of each upload.
@@ -29,7 +31,7 @@ pub struct View {
 }
 
 impl<'c> Portal<'c> {
-    /// Set up, authorised and mapped to `Email,First,Last,Status,Job`.
+    /// Set up with the groups 7 and 8, authorised, and mapped to `Email,First,Last,Status,Job,Group`.
     pub async fn ready(cloud: &'c Cloud) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let portal = Portal {
@@ -39,18 +41,23 @@ impl<'c> Portal<'c> {
         };
         let mapping = json!({
             "version": 1,
-            "columns": ["Email", "First", "Last", "Status", "Job"],
+            "columns": ["Email", "First", "Last", "Status", "Job", "Group"],
             "fields": [
                 {"field": "email", "column": "Email"},
                 {"field": "first_name", "column": "First"},
                 {"field": "last_name", "column": "Last"},
                 {"field": "status", "column": "Status"},
                 {"field": "job", "column": "Job"},
+                {"field": "group", "column": "Group"},
             ],
             "identity": "email", "auto_disable": false, "created_at": "2026-11-22T00:00:00.000Z",
         });
         let settings = json!({
-            "name": "A company", "country": "AU", "external_id_enabled": false, "groups": [],
+            "name": "A company", "country": "AU", "external_id_enabled": false,
+            "groups": [
+                {"id": 7, "name": "Seven", "learning_ids": [70, 71]},
+                {"id": 8, "name": "Eight", "learning_ids": [71, 80]},
+            ],
             "custom_fields": [{"name": "job", "label": "Job"}], "revision": 1,
             "last_mapping_version": 1, "authorised_by": "admin@x.example",
             "authorised_at": "2026-11-22T00:00:00.000Z",
@@ -176,8 +183,10 @@ impl<'c> Portal<'c> {
     /// What the portal looks like.
     pub async fn view(&self) -> View {
         let (mut people, mut uploads, mut documents) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut emails = BTreeMap::new();
         for mut user in self.users().await {
             let email = user["email_key"].as_str().unwrap().to_owned();
+            emails.insert(user["user_id"].as_str().unwrap().to_owned(), email.clone());
             let fields = user.as_object_mut().unwrap();
             for of_the_run in [
                 "pk",
@@ -210,8 +219,19 @@ impl<'c> Portal<'c> {
             ];
             uploads.push(shown.iter().map(|name| upload[name].clone()).collect());
         }
+        let mut assignments = Vec::new();
+        for shard in "0123456789abcdef".chars() {
+            let pk = format!("{}#ASSIGNMENT#{shard}", self.id);
+            for item in self.query(&self.cloud.feed_table, pk, "").await {
+                let email = emails[item["user_id"].as_str().unwrap()].clone();
+                let number = |name: &str| item[name].as_u64().unwrap();
+                assignments.push((email, number("learning_id"), number("group_id")));
+            }
+        }
+        assignments.sort();
         View {
             people,
+            assignments,
             uploads,
             documents,
         }
@@ -256,6 +276,10 @@ impl<'c> Portal<'c> {
         let (mut pages, mut values) = (request.into_paginator().items().send(), Vec::new());
         while let Some(item) = pages.next().await {
             let mut item = item.unwrap();
+            // A set has no order.
+            if let Some(AttributeValue::Ns(ids)) = item.get_mut("group_ids") {
+                ids.sort();
+            }
             // JSON has no bytes.
             if let Some(AttributeValue::B(bytes)) = item.get("fingerprint") {
                 let text = format!("{:?}", bytes.as_ref());

@@ -50,7 +50,7 @@ impl Stage {
 }
 
 fn one(email: &str, job: &str) -> String {
-    format!("Email,First,Last,Status,Job\n{email},Pat,Lee,1,{job}\n")
+    format!("Email,First,Last,Status,Job,Group\n{email},Pat,Lee,1,{job},7\n")
 }
 
 async fn jobs(portal: &Portal<'_>) -> Vec<(String, String)> {

@@ -8,16 +8,17 @@ use std::time::Duration;
 /// A debug build, two cores, many portals at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-const HEADER: &str = "Email,First,Last,Status,Job\n";
+const HEADER: &str = "Email,First,Last,Status,Job,Group\n";
 
 /// Everybody is new; some rows have something wrong.
 pub(crate) fn monday(people: usize) -> String {
     let mut file = HEADER.to_owned();
     for n in 0..people {
         let status = if n % 7 == 0 { "0" } else { "1" };
-        writeln!(file, "p{n}@x.example,Pat{n},Lee,{status},Cook").unwrap();
+        let group = ["", "7", "8|99"][n % 3];
+        writeln!(file, "p{n}@x.example,Pat{n},Lee,{status},Cook,{group}").unwrap();
     }
-    file + "bad,Pat,Lee,1,Cook\np1@x.example,Pat1,Lee,1,Cook\np2@x.example,Other,Lee,1,Cook\n"
+    file + "bad,Pat,Lee,1,Cook,\np1@x.example,Pat1,Lee,1,Cook,7\np2@x.example,Other,Lee,1,Cook,\n"
 }
 
 /// The same people and a third more: changed, made active, made inactive, unchanged and new ones.
@@ -26,9 +27,10 @@ pub(crate) fn tuesday(people: usize) -> String {
     for n in 0..people + people / 3 {
         let status = if n % 5 == 0 { "0" } else { "1" };
         let job = if n % 3 == 0 { "Chef" } else { "Cook" };
-        writeln!(file, "P{n}@x.example,Pat{n},Lee,{status},{job}").unwrap();
+        let group = ["8", "", "7|8", ""][n % 4];
+        writeln!(file, "P{n}@x.example,Pat{n},Lee,{status},{job},{group}").unwrap();
     }
-    file.replace("P1@", "p1@") + "p3@x.example,Pat3,,1,Chef\n"
+    file.replace("P1@", "p1@") + "p3@x.example,Pat3,,1,Chef,\n"
 }
 
 /// A seed for a run, printed so that it can be repeated.

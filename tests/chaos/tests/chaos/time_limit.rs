@@ -6,9 +6,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 fn people(rows: usize) -> String {
-    let mut file = "Email,First,Last,Status,Job\n".to_owned();
+    let mut file = "Email,First,Last,Status,Job,Group\n".to_owned();
     for n in 0..rows {
-        writeln!(file, "p{n}@x.example,Pat{n},Lee,1,Cook").unwrap();
+        writeln!(file, "p{n}@x.example,Pat{n},Lee,1,Cook,").unwrap();
     }
     file
 }
