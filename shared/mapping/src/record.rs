@@ -297,8 +297,11 @@ fn has_line_break(value: &str) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::fields::FieldCatalogue;
     use crate::file::FileReader;
-    use crate::mapping::tests::mapping;
+    use crate::group::{Group, Groups};
+    use crate::mapping::Mapping;
+    use crate::mapping::tests::{draft, mapping};
     use crate::user::{ChangedFields, Decision, Updated, User, decide};
     use proptest::prelude::*;
 
@@ -514,6 +517,87 @@ pub(crate) mod tests {
             panic!("not taken over")
         };
         assert!(after.feed_managed && changed(change.fields).is_empty());
+    }
+
+    /// A row of `Email,First,Last,Group` in a portal with the groups 7 and 8.
+    fn with_groups<T>(group: &str, then: impl FnOnce(&Mapping, UserRecord<'_>) -> T) -> T {
+        let groups = [7, 8].map(|id| Group {
+            id,
+            learning_ids: Vec::new(),
+        });
+        let catalogue = FieldCatalogue {
+            groups: Groups::new(groups.into()),
+            ..FieldCatalogue::default()
+        };
+        let draft = draft(&[
+            "email=Email",
+            "first_name=First",
+            "last_name=Last",
+            "group=Group",
+        ]);
+        let mapping = Mapping::check(&draft, &catalogue).unwrap();
+        let mut reader = FileReader::new(&mapping);
+        let (mut then, mut out) = (Some(then), None);
+        let file = format!("Email,First,Last,Group\na@x.example,Ann,Lee,{group}\n");
+        let each = |header: &Header, row: Row<'_>| {
+            let record = UserRecord::read(header, &row).ok().unwrap();
+            out = then.take().map(|then| then(&mapping, record));
+        };
+        reader.push(file.as_bytes(), each).unwrap();
+        out.unwrap()
+    }
+
+    #[test]
+    fn a_row_names_the_groups_that_the_portal_has_and_is_warned_of_the_others() {
+        for (cell, known, unknown) in [
+            ("", &[][..], &[][..]),
+            ("8|7 | 8", &[7, 8], &[]),
+            ("7|9|seven|", &[7], &["9", "seven"]),
+        ] {
+            with_groups(cell, |_, record| {
+                assert_eq!(
+                    (&record.groups[..], &record.unknown_groups[..]),
+                    (known, unknown)
+                );
+                let warned: Vec<_> = record
+                    .warnings(2)
+                    .map(|warning| (warning.code.as_str(), warning.row, warning.value.unwrap()))
+                    .collect();
+                let expected = unknown
+                    .iter()
+                    .map(|part| ("group_not_found", Some(2), (*part).to_owned()));
+                assert_eq!(warned, expected.collect::<Vec<_>>());
+            });
+        }
+    }
+
+    #[test]
+    fn groups_that_do_not_exist_and_the_order_of_groups_do_not_change_what_a_row_stores() {
+        let fingerprint = |cell: &str| with_groups(cell, |_, record| record.fingerprint());
+        assert_eq!(fingerprint("7|8"), fingerprint("8 |9|7"));
+        assert_eq!(fingerprint(""), fingerprint("9"));
+        assert_ne!(fingerprint("7"), fingerprint("8"));
+    }
+
+    #[test]
+    fn a_user_is_added_to_groups_and_never_taken_out() {
+        let before = User {
+            group_ids: [7, 5].into(),
+            ..with_groups("", |_, record| User::create(&record.into()))
+        };
+        for (cell, after) in [("", None), ("7", None), ("8", Some([5, 7, 8]))] {
+            let decision = with_groups(cell, |mapping, record| {
+                decide(mapping, &record.into(), &before)
+            });
+            let changed = match decision {
+                Decision::Update(user, change) => {
+                    assert_eq!(change.outcome, Updated::StatusKept);
+                    Some(user.group_ids)
+                }
+                Decision::Refresh(_) | Decision::Unchanged => None,
+            };
+            assert_eq!(changed, after.map(Into::into), "{cell}");
+        }
     }
 
     proptest! {
