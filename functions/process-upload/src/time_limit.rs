@@ -1,7 +1,7 @@
 //! How long the invocation may still run. Close to its end, what was done is saved and the work is handed
 //! to an invocation of its own; retries are bounded by the same time.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -16,15 +16,12 @@ pub(crate) struct TimeLimit {
 }
 
 impl TimeLimit {
-    /// `deadline_ms` is what Lambda says: milliseconds since 1970.
+    /// `deadline_ms` is what Lambda says: milliseconds since 1970. `cargo lambda watch` says how many there are
+    /// instead, which as a time is long past.
     pub(crate) fn new(deadline_ms: u64, now: Timestamp) -> Self {
-        let deadline = i64::try_from(deadline_ms)
-            .ok()
-            .and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let left = deadline.map_or(SignedDuration::ZERO, |deadline| {
-            deadline.duration_since(now)
-        });
-        let whole = Duration::try_from(left).unwrap_or_default();
+        let now_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let left_ms = deadline_ms.checked_sub(now_ms).unwrap_or(deadline_ms);
+        let whole = Duration::from_millis(left_ms);
         TimeLimit {
             ends_at: Instant::now() + whole,
             whole,
@@ -64,6 +61,16 @@ impl TimeLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_a_time_and_from_cargo_lambda_a_duration() {
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let at = u64::try_from(now.as_millisecond()).unwrap() + 5_000;
+        for (deadline_ms, seconds) in [(at, 5), (600_000, 600)] {
+            let limit = TimeLimit::new(deadline_ms, now);
+            assert_eq!(limit.left(), Duration::from_secs(seconds));
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_run_winds_up_before_its_end_and_begins_nothing_in_the_second_half() {
