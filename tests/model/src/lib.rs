@@ -45,7 +45,7 @@ impl File {
     }
 }
 
-/// Where a scenario departs from the code: breakages that must be found, and remedies of what was found.
+/// Where a scenario departs from the code: breakages, which must be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
     /// Progress is stored without looking at the fence.
@@ -62,6 +62,8 @@ pub enum Departure {
     SameToken,
     /// All workers have one name, as those of one event that is delivered twice have one request id.
     OneName,
+    /// A worker has its name from its event, and so has it again when the event comes again.
+    NameOfTheEvent,
     /// The queue is not read again after the lease was given back.
     NoLookAfterGivingBack,
     /// An upload that a later lease has leaves the queue as one that has ended does.
@@ -78,18 +80,20 @@ pub enum Departure {
     PlannedWithoutLease,
     /// What an upload wrote itself is not recognised.
     OwnWritesNotRecognised,
+    /// What an upload wrote itself is recognised only until somebody changes it in the portal.
+    RecognisedByLastWrite,
     /// People are written whatever their version is.
     PeopleWithoutVersion,
     /// The position is stored without the exceptions it counts on.
     ExceptionsNotKept,
     /// Exceptions that were kept stay when there are none any more.
     GoneExceptionsStay,
-    /// Remedy: whoever took the lease, and was not told so, knows it by its end too.
-    KnownByItsEnd,
-    /// Remedy: progress is refused if the position is further already, or a plan is there that it does not know.
-    PositionOnlyGrows,
-    /// Remedy: exceptions are kept by token and position.
-    ExceptionsByPosition,
+    /// Progress is stored even if the position is further already.
+    PositionGoesBack,
+    /// Progress that knows no plan is stored even if there is one.
+    PlanGoesBack,
+    /// Exceptions are kept by token alone, and not by position too.
+    ExceptionsByToken,
 }
 
 /// A world to explore: what there is, what may go wrong, and how often.

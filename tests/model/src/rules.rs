@@ -36,6 +36,10 @@ fn of_uploads(s: &Scenario, old: &Store, new: &Store) -> Option<&'static str> {
         if was.has_ended() && was != is {
             return Some("an upload that has ended stays as it ended");
         }
+        let planned = was.saved.plan_by.is_some() && was.record.status == Status::Applying;
+        if planned && is.record.status < Status::Applying {
+            return Some("what is planned is not planned once more");
+        }
         let given_up = is.record.status == Status::Failed && !was.has_ended();
         if given_up && was.attempts <= s.takeovers {
             return Some("an upload is given up for one reason only");
@@ -71,7 +75,7 @@ fn of_a_call(before: &World, action: Action, new: &Store) -> Option<&'static str
         }
     }
     let run = worker.run.as_ref()?;
-    let by_run = |person: &&Person| person.last_write == Some(run.upload);
+    let by_run = |person: &&Person| person.last_upload == Some(run.upload);
     for (was, is) in old.people.iter().zip(&new.people) {
         let (Some(was), Some(is)) = (was, is) else {
             continue;

@@ -22,8 +22,8 @@ pub(crate) struct World {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Sent {
-    /// The call of a worker with this name.
-    Call(usize, Rc<Worker>),
+    /// The call of a worker.
+    Call(Rc<Worker>),
     /// A renewal, with the time that it says.
     Renewal(Grip),
 }
@@ -131,7 +131,7 @@ impl World {
         match action {
             Action::Call(me, _) | Action::Lost(me) => Some(&self.workers[me]),
             Action::Arrive(nth) => match &self.under_way[nth] {
-                Sent::Call(_, worker) => Some(worker),
+                Sent::Call(worker) => Some(worker),
                 Sent::Renewal(_) => None,
             },
             _ => None,
@@ -164,7 +164,7 @@ impl World {
                 world.under_way.remove(nth);
                 let store = Rc::make_mut(&mut world.store);
                 match sent {
-                    Sent::Call(owner, worker) => _ = step(s, store, *owner, worker),
+                    Sent::Call(worker) => _ = step(s, store, None, worker),
                     Sent::Renewal(grip) => _ = grip.renew(s, &mut store.lease, grip.until),
                 }
             });
@@ -178,8 +178,8 @@ impl World {
                 other: person.other + 1,
                 version: person.version + 1,
                 last_write: None,
-                last_outcome: None,
                 fingerprint: None,
+                ..*person
             };
             let edited = self.with(|world| {
                 world.edits += 1;
@@ -194,17 +194,38 @@ impl World {
         next
     }
 
+    /// A name for an attempt to take the lease, which no other attempt has. Names are compared together with
+    /// tokens, so the first will do that no other attempt at the same token has.
+    fn new_name(&self, s: &Scenario, me: usize) -> usize {
+        if s.has(Departure::OneName) {
+            return 0;
+        }
+        if s.has(Departure::NameOfTheEvent) {
+            return me;
+        }
+        let token = self.store.lease.next_token(s);
+        let has = |worker: &Worker, name| worker.attempts_at(token).any(|it| it == name);
+        let is_known = |name: &usize| {
+            self.workers.iter().any(|worker| has(worker, *name))
+                || self.under_way.iter().any(|sent| match sent {
+                    Sent::Call(worker) => has(worker, *name),
+                    Sent::Renewal(grip) => (grip.token, grip.owner) == (token, *name),
+                })
+        };
+        (0..).find(|name| !is_known(name)).unwrap()
+    }
+
     /// What becomes of a worker's call, and of the worker.
     fn work(&self, s: &Scenario, me: usize, worker: &Worker, next: &mut Vec<(Action, World)>) {
-        let owner = owner(s, me);
+        let name = (worker.call == Call::ReadLease).then(|| self.new_name(s, me));
         let mut store = Store::clone(&self.store);
-        let after = step(s, &mut store, owner, worker);
+        let after = step(s, &mut store, name, worker);
         let writes = store != *self.store;
         let made = self.with(|world| {
             world.store = Rc::new(store);
             if worker.call.is_transaction() {
                 // DynamoDB makes it once, however often it arrives.
-                let again = Sent::Call(owner, world.workers[me].clone());
+                let again = Sent::Call(world.workers[me].clone());
                 world.under_way.retain(|sent| *sent != again);
             }
         });
@@ -214,7 +235,7 @@ impl World {
         if writes && self.late < s.late {
             let late = self.with(|world| {
                 world.late += 1;
-                let sent = Sent::Call(owner, world.workers[me].clone());
+                let sent = Sent::Call(world.workers[me].clone());
                 world.under_way.push(sent);
             });
             next.push((Action::Late(me), late));
@@ -263,9 +284,4 @@ impl World {
         worker.grip = Some(renewed);
         next.push((Action::Renew(me), made.has_worker(me, worker)));
     }
-}
-
-/// A worker's name. It stays when the event comes again, as it may on the same instance.
-fn owner(s: &Scenario, me: usize) -> usize {
-    if s.has(Departure::OneName) { 0 } else { me }
 }
