@@ -25,7 +25,11 @@ fn of_the_lease(before: &World, after: &World) -> Option<&'static str> {
     let works_under = after.workers.iter().filter_map(|it| it.works_under());
     let may_send: Vec<_> = works_under.filter(|grip| grip.holds(now)).collect();
     let alone = may_send.len() <= 1 && may_send.iter().all(|grip| grip.token == lease.token);
-    (!alone).then_some("who may send has the lease, alone")
+    if !alone {
+        return Some("who may send has the lease, alone");
+    }
+    let too_long = may_send.iter().any(|grip| lease.until < Some(grip.until));
+    too_long.then_some("nobody takes a lease to last longer than it does")
 }
 
 fn of_uploads(s: &Scenario, old: &Store, new: &Store) -> Option<&'static str> {

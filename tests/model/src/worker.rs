@@ -191,8 +191,8 @@ impl Worker {
     }
 }
 
-/// Makes the call. `name` is for an attempt to take the lease, if it leads to one. More than one worker: what comes next depends on the time that has passed, or on which
-/// answer comes first.
+/// Makes the call. `name` is for an attempt to take the lease, if it leads to one. More than one worker: what
+/// comes next depends on the time that has passed, or on which answer comes first.
 pub(crate) fn step(
     s: &Scenario,
     store: &mut Store,
@@ -209,8 +209,9 @@ pub(crate) fn step(
     let now = store.now;
     for worker in &mut next {
         // The lease is looked at first whenever an answer has come.
-        let lost = worker.works_under().is_some_and(|grip| !grip.holds(now));
-        if lost && !s.has(Departure::LeaseNotChecked) {
+        let lost = worker.grip.is_some_and(|grip| !grip.holds(now));
+        let works = worker.call != Call::GiveBackUnused;
+        if lost && works && !s.has(Departure::LeaseNotChecked) {
             *worker = worker.again();
         }
     }
@@ -465,6 +466,7 @@ impl Turn<'_> {
             grip.until = self.store.now + LEASE;
         }
         self.w.grip = Some(grip);
+        // That took so long that next to nothing is left of it.
         if !grip.holds(self.store.now) && !self.s.has(Departure::LeaseNotChecked) {
             return self.to(Call::GiveBackUnused);
         }
