@@ -82,6 +82,8 @@ pub enum Departure {
     OwnWritesNotRecognised,
     /// What an upload wrote itself is recognised only until somebody changes it in the portal.
     RecognisedByLastWrite,
+    /// A person whom an upload created is known to it by their address alone when it is to create them again.
+    CreatedKnownByAddress,
     /// People are written whatever their version is.
     PeopleWithoutVersion,
     /// The position is stored without the exceptions it counts on.
@@ -120,6 +122,9 @@ pub struct Scenario {
     pub pauses: u8,
     /// Whom somebody in the portal gives which value, one after the other.
     pub edits: Vec<(usize, u8)>,
+    /// Who moves to another address in the portal, one after the other. With one file only: plans do not look
+    /// at who was created in the place of whom.
+    pub moves: Vec<usize>,
     /// How often a person who is being changed elsewhere is decided again.
     pub tries: u8,
     /// How often an upload is taken up without coming forward.

@@ -1,7 +1,7 @@
 //! What must hold, whatever happens.
 
 use crate::Scenario;
-use crate::store::{Person, Status, Store, Upload};
+use crate::store::{Outcome, Person, Status, Store, Upload};
 use crate::world::{Action, World};
 
 /// The first rule that does not hold after this action.
@@ -87,9 +87,17 @@ fn of_a_call(before: &World, action: Action, new: &Store) -> Option<&'static str
         if by_run(&was) && was.version != is.version {
             return Some("nobody is written twice by one upload");
         }
-        if was.other > is.other {
+        if was.other > is.other || was.moved && !is.moved {
             return Some("what somebody changed beside the file is kept");
         }
+    }
+    let by_run_created = |person: &Option<Person>| {
+        let created = |it: &&Person| it.last_outcome == Some(Outcome::Created);
+        person.as_ref().filter(by_run).filter(created).is_some()
+    };
+    let mut ids = new.people.iter().zip(&new.next_people);
+    if ids.any(|(first, next)| by_run_created(first) && by_run_created(next)) {
+        return Some("a row creates one person");
     }
     let upload = new.uploads[run.upload].as_ref()?;
     let rows = upload.record.rows.filter(|_| upload.has_ended())?;

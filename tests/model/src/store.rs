@@ -164,6 +164,8 @@ pub(crate) struct Person {
     pub(crate) value: u8,
     /// What they do not; goes up with every change by somebody in the portal.
     pub(crate) other: u8,
+    /// To another address, so that the row is not theirs any more.
+    pub(crate) moved: bool,
     pub(crate) version: u8,
     /// The upload that wrote last; whatever else changes a person leaves it, and what that came to.
     pub(crate) last_upload: Option<usize>,
@@ -211,6 +213,8 @@ pub(crate) struct Store {
     pub(crate) exceptions: BTreeMap<(usize, u8, usize), Exceptions>,
     pub(crate) reports: Vec<Option<Option<Rows>>>,
     pub(crate) people: [Option<Person>; PEOPLE],
+    /// Whoever has the next id because somebody who moved has the first.
+    pub(crate) next_people: [Option<Person>; PEOPLE],
 }
 
 impl Store {
@@ -229,6 +233,7 @@ impl Store {
                 value.map(|value| Person {
                     value,
                     other: 0,
+                    moved: false,
                     version: 1,
                     last_upload: None,
                     last_write: None,
@@ -236,6 +241,7 @@ impl Store {
                     fingerprint: Some(value),
                 })
             }),
+            next_people: [const { None }; PEOPLE],
         }
     }
 
@@ -263,6 +269,7 @@ impl Store {
             .filter_map(|(who, (row, person))| match (row, person) {
                 (None, _) => None,
                 (Some(_), None) => Some((who, Write::Create)),
+                (Some(_), Some(person)) if person.moved => Some((who, Write::Create)),
                 (Some(row), Some(person)) => person.decide(*row).map(|write| (who, write)),
             })
             .collect()

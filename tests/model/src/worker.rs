@@ -16,6 +16,14 @@ pub(crate) enum Event {
     Wake,
 }
 
+/// Of a row's person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Id {
+    First,
+    /// The first is somebody's who moved.
+    Next,
+}
+
 /// A call that was sent, or is about to be, with what it says that its worker does not know otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
@@ -55,6 +63,7 @@ pub(crate) enum Call {
         step: usize,
         seen: Option<Person>,
         refused: u8,
+        id: Id,
     },
     KeepExceptions,
     WriteReport,
@@ -392,13 +401,14 @@ impl Turn<'_> {
             }
             Call::ReadPerson { step, refused } => {
                 let found = self.store.people[self.run().plan[step].0].clone();
-                self.decide(step, found, refused)
+                self.decide(step, found, refused, Id::First)
             }
             Call::WritePerson {
                 step,
                 seen,
                 refused,
-            } => self.write_person(step, seen, refused),
+                id,
+            } => self.write_person(step, seen, refused, id),
             Call::KeepExceptions => {
                 let (token, run) = (self.token(), self.w.run.as_mut().unwrap());
                 run.saved.exceptions_by = Some(token);
@@ -613,7 +623,7 @@ impl Turn<'_> {
         let mut next = Vec::new();
         for step in open {
             next.extend(match self.run().plan[step].1 {
-                Write::Create => self.decide(step, None, 0),
+                Write::Create => self.decide(step, None, 0, Id::First),
                 Write::Update | Write::Refresh => self.to(Call::ReadPerson { step, refused: 0 }),
             });
         }
@@ -639,7 +649,7 @@ impl Turn<'_> {
         }
     }
 
-    fn decide(&mut self, step: usize, found: Option<Person>, refused: u8) -> Vec<Worker> {
+    fn decide(&mut self, step: usize, found: Option<Person>, refused: u8, id: Id) -> Vec<Worker> {
         let knows_own = !self.s.has(Departure::OwnWritesNotRecognised);
         let by_last_write = self.s.has(Departure::RecognisedByLastWrite);
         let (upload, (who, planned)) = (self.run().upload, self.run().plan[step]);
@@ -650,6 +660,9 @@ impl Turn<'_> {
             };
             if written_by == Some(upload) && knows_own {
                 return self.settle(step, person.last_outcome.unwrap_or(planned.outcome()));
+            }
+            if person.moved {
+                return self.settle(step, Outcome::ChangedMeanwhile);
             }
             if person.decide(self.row(who)).is_none() {
                 return self.settle(step, Outcome::Unchanged);
@@ -663,17 +676,37 @@ impl Turn<'_> {
             step,
             seen,
             refused,
+            id,
         })
     }
 
-    fn write_person(&mut self, step: usize, seen: Option<Person>, refused: u8) -> Vec<Worker> {
+    fn write_person(
+        &mut self,
+        step: usize,
+        seen: Option<Person>,
+        refused: u8,
+        id: Id,
+    ) -> Vec<Worker> {
         let any = self.s.has(Departure::PeopleWithoutVersion);
         let (upload, who) = (self.run().upload, self.run().plan[step].0);
         let row = self.row(who);
         let version = |person: &Option<Person>| person.as_ref().map(|person| person.version);
-        let found = self.store.people[who].clone();
+        let of_id = match id {
+            Id::First => &mut self.store.people[who],
+            Id::Next => &mut self.store.next_people[who],
+        };
+        let found = of_id.clone();
         if version(&found) != version(&seen) && !any {
-            return self.decide(step, found, refused + 1);
+            let by_address = self.s.has(Departure::CreatedKnownByAddress);
+            let is_of_this_row = |holder: &Person| {
+                let created = holder.last_outcome == Some(Outcome::Created);
+                created && holder.last_upload == Some(upload) && !by_address
+            };
+            let is_somebody_else = |holder: &Person| holder.moved && !is_of_this_row(holder);
+            return match seen.is_none() && found.as_ref().is_some_and(is_somebody_else) {
+                true => self.decide(step, None, refused + 1, Id::Next),
+                false => self.decide(step, found, refused + 1, id),
+            };
         }
         let write = match &seen {
             None => Write::Create,
@@ -687,6 +720,7 @@ impl Turn<'_> {
             (_, seen) => Some(Person {
                 value: row,
                 other: seen.as_ref().map_or(0, |seen| seen.other),
+                moved: seen.as_ref().is_some_and(|seen| seen.moved),
                 version: version(&seen).unwrap_or(0) + 1,
                 last_upload: Some(upload),
                 last_write: Some(upload),
@@ -694,7 +728,7 @@ impl Turn<'_> {
                 fingerprint: Some(row),
             }),
         };
-        self.store.people[who] = after;
+        *of_id = after;
         self.settle(step, write.outcome())
     }
 

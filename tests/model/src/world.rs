@@ -18,6 +18,7 @@ pub(crate) struct World {
     late: u8,
     pauses: u8,
     edits: usize,
+    moves: usize,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -47,6 +48,7 @@ pub(crate) enum Action {
     /// What was under way arrives, and nobody hears of it.
     Arrive(usize),
     Edit,
+    Move,
     Sweep(usize),
     /// So much time goes by.
     Tick(i8),
@@ -68,6 +70,7 @@ impl World {
             late: 0,
             pauses: 0,
             edits: 0,
+            moves: 0,
         }
     }
 
@@ -110,6 +113,7 @@ impl World {
             };
             for rows in end.rows.iter_mut().chain(end.report.iter_mut().flatten()) {
                 s.edits.iter().for_each(|(who, _)| rows[*who] = None);
+                s.moves.iter().for_each(|who| rows[*who] = None);
             }
             Some(end)
         };
@@ -186,6 +190,22 @@ impl World {
                 Rc::make_mut(&mut world.store).people[*who] = Some(edited);
             });
             next.push((Action::Edit, edited));
+        }
+        if let Some(who) = s.moves.get(self.moves)
+            && let Some(person) = &self.store.people[*who]
+        {
+            let moved = Person {
+                moved: true,
+                version: person.version + 1,
+                last_write: None,
+                fingerprint: None,
+                ..*person
+            };
+            let moved = self.with(|world| {
+                world.moves += 1;
+                Rc::make_mut(&mut world.store).people[*who] = Some(moved);
+            });
+            next.push((Action::Move, moved));
         }
         if self.pauses < s.pauses {
             let paused = self.with(|world| world.pauses += 1);

@@ -90,6 +90,23 @@ fn written_and_changed() -> Scenario {
     }
 }
 
+/// One worker, and the person whom the file creates moves to another address.
+fn written_and_moved() -> Scenario {
+    Scenario {
+        edits: Vec::new(),
+        moves: vec![1],
+        ..written_and_changed()
+    }
+}
+
+/// The same with a person who is there already, so that the file may create another one.
+fn moved_before() -> Scenario {
+    Scenario {
+        people: [Some(0), Some(0)],
+        ..written_and_moved()
+    }
+}
+
 /// Without any disturbance, and as the code is.
 fn undisturbed(scenario: &Scenario) -> Explored {
     let calm = Scenario {
@@ -337,6 +354,21 @@ fn whom_somebody_changes_after_they_were_written_is_not_written_again() {
     }
 }
 
+#[test]
+fn whoever_moves_to_another_address_meanwhile_is_left_alone_and_created_once() {
+    for scenario in [written_and_moved(), moved_before()] {
+        for (crashes, lost, handovers, late) in [(2, 0, 0, 0), (1, 1, 0, 0), (0, 0, 1, 1)] {
+            holds(&Scenario {
+                crashes,
+                lost,
+                handovers,
+                late,
+                ..scenario.clone()
+            });
+        }
+    }
+}
+
 /// Otherwise the tests above would say nothing.
 #[test]
 fn every_breakage_is_found() {
@@ -379,6 +411,7 @@ fn every_breakage_is_found() {
     let report = "whoever writes a report writes the same";
     let beside = "what somebody changed beside the file is kept";
     let planned = "what is planned is not planned once more";
+    let created_once = "a row creates one person";
     let twice = "nobody is written twice by one upload";
     for (departures, scenario, rule) in [
         (vec![ProgressWithoutFence], pause(one_file()), fenced),
@@ -406,6 +439,11 @@ fn every_breakage_is_found() {
             vec![RecognisedByLastWrite],
             crash(written_and_changed()),
             twice,
+        ),
+        (
+            vec![CreatedKnownByAddress],
+            crash(written_and_moved()),
+            created_once,
         ),
         (vec![PeopleWithoutVersion], crash(change.clone()), beside),
         (vec![ExceptionsNotKept], crash(change), report),
