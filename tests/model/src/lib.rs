@@ -6,6 +6,7 @@
 //! - `world.rs`: store and workers together, and everything that may happen next.
 //! - `rules.rs`: what must hold.
 //! - `search.rs`: the way through every world.
+//! - `shared.rs`: what worlds have in common.
 //!
 //! Which worlds are explored is said by the tests. A call is sent when the worker comes to it and reaches the
 //! store at any later time, so a worker that is stopped, a slow network and a late write are one and the same
@@ -15,6 +16,7 @@
 
 mod rules;
 mod search;
+mod shared;
 mod store;
 mod worker;
 mod world;

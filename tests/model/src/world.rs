@@ -1,14 +1,14 @@
 //! Store and workers together, and everything that may happen next.
 
+use crate::shared::Shared;
 use crate::store::{End, LEASE, Person, Rows, Store, Upload};
 use crate::worker::{Call, Event, Grip, Worker, step};
 use crate::{Departure, PEOPLE, Scenario};
-use std::rc::Rc;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    pub(crate) store: Rc<Store>,
-    pub(crate) workers: Vec<Rc<Worker>>,
+    pub(crate) store: Shared<Store>,
+    pub(crate) workers: Vec<Shared<Worker>>,
     /// What was sent, was repeated since, and arrives some time or never.
     under_way: Vec<Sent>,
     /// What of the scenario's budget is used up.
@@ -24,7 +24,7 @@ pub(crate) struct World {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Sent {
     /// The call of a worker.
-    Call(Rc<Worker>),
+    Call(Shared<Worker>),
     /// A renewal, with the time that it says.
     Renewal(Grip),
 }
@@ -59,9 +59,9 @@ pub(crate) type Rest = (Vec<Option<End>>, [Option<(u8, u8)>; PEOPLE]);
 
 impl World {
     pub(crate) fn new(s: &Scenario) -> Self {
-        let begin = |file: &usize| Rc::new(Worker::begin(Some(Event::File(*file))));
+        let begin = |file: &usize| Shared::new(Worker::begin(Some(Event::File(*file))));
         World {
-            store: Rc::new(Store::new(s)),
+            store: Shared::new(Store::new(s)),
             workers: s.events.iter().map(begin).collect(),
             under_way: Vec::new(),
             crashes: 0,
@@ -81,11 +81,11 @@ impl World {
     }
 
     pub(crate) fn later(&self, ticks: i8) -> World {
-        self.with(|world| Rc::make_mut(&mut world.store).now += ticks)
+        self.with(|world| world.store.change(|store| store.now += ticks))
     }
 
     fn has_worker(&self, me: usize, worker: Worker) -> World {
-        self.with(|world| world.workers[me] = Rc::new(worker))
+        self.with(|world| world.workers[me] = Shared::new(worker))
     }
 
     /// Time changes nothing any more: whatever can be due is.
@@ -166,11 +166,10 @@ impl World {
         for (nth, sent) in self.under_way.iter().enumerate() {
             let arrived = self.with(|world| {
                 world.under_way.remove(nth);
-                let store = Rc::make_mut(&mut world.store);
-                match sent {
+                world.store.change(|store| match sent {
                     Sent::Call(worker) => _ = step(s, store, None, worker),
                     Sent::Renewal(grip) => _ = grip.renew(s, &mut store.lease, grip.until),
-                }
+                });
             });
             next.push((Action::Arrive(nth), arrived));
         }
@@ -187,7 +186,9 @@ impl World {
             };
             let edited = self.with(|world| {
                 world.edits += 1;
-                Rc::make_mut(&mut world.store).people[*who] = Some(edited);
+                world
+                    .store
+                    .change(|store| store.people[*who] = Some(edited));
             });
             next.push((Action::Edit, edited));
         }
@@ -203,7 +204,7 @@ impl World {
             };
             let moved = self.with(|world| {
                 world.moves += 1;
-                Rc::make_mut(&mut world.store).people[*who] = Some(moved);
+                world.store.change(|store| store.people[*who] = Some(moved));
             });
             next.push((Action::Move, moved));
         }
@@ -242,7 +243,9 @@ impl World {
         let after = step(s, &mut store, name, worker);
         let writes = store != *self.store;
         let made = self.with(|world| {
-            world.store = Rc::new(store);
+            if writes {
+                world.store = Shared::new(store);
+            }
             if worker.call.is_transaction() {
                 // DynamoDB makes it once, however often it arrives.
                 let again = Sent::Call(world.workers[me].clone());
@@ -295,7 +298,7 @@ impl World {
             next.push((Action::Renew(me), self.has_worker(me, worker.again())));
             return;
         }
-        let made = self.with(|world| Rc::make_mut(&mut world.store).lease = lease);
+        let made = self.with(|world| world.store.change(|store| store.lease = lease));
         if self.lost < s.lost {
             let unheard = made.with(|world| world.lost += 1);
             next.push((Action::RenewUnheard(me), unheard));
