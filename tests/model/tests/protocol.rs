@@ -357,7 +357,9 @@ fn whom_somebody_changes_after_they_were_written_is_not_written_again() {
 #[test]
 fn whoever_moves_to_another_address_meanwhile_is_left_alone_and_created_once() {
     for scenario in [written_and_moved(), moved_before()] {
-        for (crashes, lost, handovers, late) in [(2, 0, 0, 0), (1, 1, 0, 0), (0, 0, 1, 1)] {
+        for (crashes, lost, handovers, late) in
+            [(2, 0, 0, 0), (1, 1, 0, 0), (1, 0, 0, 1), (0, 0, 1, 1)]
+        {
             holds(&Scenario {
                 crashes,
                 lost,
