@@ -6,6 +6,7 @@
 //! - `world.rs`: store and workers together, and everything that may happen next.
 //! - `rules.rs`: what must hold.
 //! - `search.rs`: the way through every world.
+//! - `shared.rs`: what worlds have in common.
 //!
 //! Which worlds are explored is said by the tests. A call is sent when the worker comes to it and reaches the
 //! store at any later time, so a worker that is stopped, a slow network and a late write are one and the same
@@ -15,6 +16,7 @@
 
 mod rules;
 mod search;
+mod shared;
 mod store;
 mod worker;
 mod world;
@@ -45,7 +47,7 @@ impl File {
     }
 }
 
-/// Where a scenario departs from the code: breakages that must be found, and remedies of what was found.
+/// Where a scenario departs from the code: breakages, which must be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
     /// Progress is stored without looking at the fence.
@@ -62,6 +64,8 @@ pub enum Departure {
     SameToken,
     /// All workers have one name, as those of one event that is delivered twice have one request id.
     OneName,
+    /// A worker has its name from its event, and so has it again when the event comes again.
+    NameOfTheEvent,
     /// The queue is not read again after the lease was given back.
     NoLookAfterGivingBack,
     /// An upload that a later lease has leaves the queue as one that has ended does.
@@ -78,18 +82,22 @@ pub enum Departure {
     PlannedWithoutLease,
     /// What an upload wrote itself is not recognised.
     OwnWritesNotRecognised,
+    /// What an upload wrote itself is recognised only until somebody changes it in the portal.
+    RecognisedByLastWrite,
+    /// A person whom an upload created is known to it by their address alone when it is to create them again.
+    CreatedKnownByAddress,
     /// People are written whatever their version is.
     PeopleWithoutVersion,
     /// The position is stored without the exceptions it counts on.
     ExceptionsNotKept,
     /// Exceptions that were kept stay when there are none any more.
     GoneExceptionsStay,
-    /// Remedy: whoever took the lease, and was not told so, knows it by its end too.
-    KnownByItsEnd,
-    /// Remedy: progress is refused if the position is further already, or a plan is there that it does not know.
-    PositionOnlyGrows,
-    /// Remedy: exceptions are kept by token and position.
-    ExceptionsByPosition,
+    /// Progress is stored even if the position is further already.
+    PositionGoesBack,
+    /// Progress that knows no plan is stored even if there is one.
+    PlanGoesBack,
+    /// Exceptions are kept by token alone, and not by position too.
+    ExceptionsByToken,
 }
 
 /// A world to explore: what there is, what may go wrong, and how often.
@@ -116,6 +124,9 @@ pub struct Scenario {
     pub pauses: u8,
     /// Whom somebody in the portal gives which value, one after the other.
     pub edits: Vec<(usize, u8)>,
+    /// Who moves to another address in the portal, one after the other. With one file only: plans do not look
+    /// at who was created in the place of whom.
+    pub moves: Vec<usize>,
     /// How often a person who is being changed elsewhere is decided again.
     pub tries: u8,
     /// How often an upload is taken up without coming forward.

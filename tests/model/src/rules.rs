@@ -1,7 +1,7 @@
 //! What must hold, whatever happens.
 
 use crate::Scenario;
-use crate::store::{Person, Status, Store, Upload};
+use crate::store::{Outcome, Person, Status, Store, Upload};
 use crate::world::{Action, World};
 
 /// The first rule that does not hold after this action.
@@ -25,7 +25,11 @@ fn of_the_lease(before: &World, after: &World) -> Option<&'static str> {
     let works_under = after.workers.iter().filter_map(|it| it.works_under());
     let may_send: Vec<_> = works_under.filter(|grip| grip.holds(now)).collect();
     let alone = may_send.len() <= 1 && may_send.iter().all(|grip| grip.token == lease.token);
-    (!alone).then_some("who may send has the lease, alone")
+    if !alone {
+        return Some("who may send has the lease, alone");
+    }
+    let too_long = may_send.iter().any(|grip| lease.until < Some(grip.until));
+    too_long.then_some("nobody takes a lease to last longer than it does")
 }
 
 fn of_uploads(s: &Scenario, old: &Store, new: &Store) -> Option<&'static str> {
@@ -35,6 +39,10 @@ fn of_uploads(s: &Scenario, old: &Store, new: &Store) -> Option<&'static str> {
         };
         if was.has_ended() && was != is {
             return Some("an upload that has ended stays as it ended");
+        }
+        let planned = was.saved.plan_by.is_some() && was.record.status == Status::Applying;
+        if planned && is.record.status < Status::Applying {
+            return Some("what is planned is not planned once more");
         }
         let given_up = is.record.status == Status::Failed && !was.has_ended();
         if given_up && was.attempts <= s.takeovers {
@@ -71,7 +79,7 @@ fn of_a_call(before: &World, action: Action, new: &Store) -> Option<&'static str
         }
     }
     let run = worker.run.as_ref()?;
-    let by_run = |person: &&Person| person.last_write == Some(run.upload);
+    let by_run = |person: &&Person| person.last_upload == Some(run.upload);
     for (was, is) in old.people.iter().zip(&new.people) {
         let (Some(was), Some(is)) = (was, is) else {
             continue;
@@ -79,9 +87,17 @@ fn of_a_call(before: &World, action: Action, new: &Store) -> Option<&'static str
         if by_run(&was) && was.version != is.version {
             return Some("nobody is written twice by one upload");
         }
-        if was.other > is.other {
+        if was.other > is.other || was.moved && !is.moved {
             return Some("what somebody changed beside the file is kept");
         }
+    }
+    let by_run_created = |person: &Option<Person>| {
+        let created = |it: &&Person| it.last_outcome == Some(Outcome::Created);
+        person.as_ref().filter(by_run).filter(created).is_some()
+    };
+    let mut ids = new.people.iter().zip(&new.next_people);
+    if ids.any(|(first, next)| by_run_created(first) && by_run_created(next)) {
+        return Some("a row creates one person");
     }
     let upload = new.uploads[run.upload].as_ref()?;
     let rows = upload.record.rows.filter(|_| upload.has_ended())?;

@@ -4,9 +4,9 @@
 
 use crate::Scenario;
 use crate::rules::broken;
+use crate::shared::hash;
 use crate::world::{Action, Rest, World};
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What an exploration saw when nothing was violated.
 #[derive(Debug)]
@@ -115,40 +115,6 @@ fn tell(s: &Scenario, actions: impl Iterator<Item = Action>) -> Vec<String> {
             None => world.later(1),
         };
     }
-    trace.push(format!("{:#?}", world.store));
+    trace.push(format!("{:#?}", *world.store));
     trace
-}
-
-/// What a world is known by. Collected first and hashed at once, which is faster.
-fn hash(world: &World) -> u64 {
-    let mut bytes = Bytes(Vec::with_capacity(2_048));
-    world.hash(&mut bytes);
-    bytes.finish()
-}
-
-struct Bytes(Vec<u8>);
-
-impl Hasher for Bytes {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    // All numbers of a world are small. One byte each makes an exploration a quarter faster.
-    fn write_u8(&mut self, number: u8) {
-        self.0.push(number);
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.0.push(number as u8);
-    }
-
-    fn write_isize(&mut self, number: isize) {
-        self.0.push(number as u8);
-    }
-
-    fn finish(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&self.0);
-        hasher.finish()
-    }
 }

@@ -1,6 +1,6 @@
 //! What the cloud keeps of one portal, with the attributes and the conditions that the code gives it.
 
-use crate::Scenario;
+use crate::{Departure, Scenario};
 use mapping::order::{Planned, superseded};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -63,6 +63,14 @@ impl Lease {
         self.until.is_some_and(|until| until > now)
     }
 
+    /// Of whoever takes it next.
+    pub(crate) fn next_token(&self, s: &Scenario) -> u8 {
+        match s.has(Departure::SameToken) {
+            true => 1,
+            false => self.token + 1,
+        }
+    }
+
     /// Somebody had it and has not renewed it in time.
     pub(crate) fn is_expired(&self, now: i8) -> bool {
         self.until.is_some_and(|until| until <= now)
@@ -85,12 +93,6 @@ pub(crate) struct Saved {
     pub(crate) plan_by: Option<u8>,
     pub(crate) applied: usize,
     pub(crate) exceptions_by: Option<u8>,
-}
-
-impl Saved {
-    pub(crate) fn is_behind(&self, other: &Saved) -> bool {
-        self.applied < other.applied || self.plan_by.is_none() && other.plan_by.is_some()
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -162,7 +164,12 @@ pub(crate) struct Person {
     pub(crate) value: u8,
     /// What they do not; goes up with every change by somebody in the portal.
     pub(crate) other: u8,
+    /// To another address, so that the row is not theirs any more.
+    pub(crate) moved: bool,
     pub(crate) version: u8,
+    /// The upload that wrote last; whatever else changes a person leaves it, and what that came to.
+    pub(crate) last_upload: Option<usize>,
+    /// The same, until somebody in the portal changes the person.
     pub(crate) last_write: Option<usize>,
     pub(crate) last_outcome: Option<Outcome>,
     pub(crate) fingerprint: Option<u8>,
@@ -202,10 +209,12 @@ pub(crate) struct Store {
     pub(crate) newest_planned: Option<usize>,
     /// By upload and token.
     pub(crate) plans: BTreeMap<(usize, u8), Plan>,
-    /// By upload and token, and with the remedy by position.
+    /// By upload, token and position.
     pub(crate) exceptions: BTreeMap<(usize, u8, usize), Exceptions>,
     pub(crate) reports: Vec<Option<Option<Rows>>>,
     pub(crate) people: [Option<Person>; PEOPLE],
+    /// Whoever has the next id because somebody who moved has the first.
+    pub(crate) next_people: [Option<Person>; PEOPLE],
 }
 
 impl Store {
@@ -224,12 +233,15 @@ impl Store {
                 value.map(|value| Person {
                     value,
                     other: 0,
+                    moved: false,
                     version: 1,
+                    last_upload: None,
                     last_write: None,
                     last_outcome: None,
                     fingerprint: Some(value),
                 })
             }),
+            next_people: [const { None }; PEOPLE],
         }
     }
 
@@ -257,6 +269,7 @@ impl Store {
             .filter_map(|(who, (row, person))| match (row, person) {
                 (None, _) => None,
                 (Some(_), None) => Some((who, Write::Create)),
+                (Some(_), Some(person)) if person.moved => Some((who, Write::Create)),
                 (Some(row), Some(person)) => person.decide(*row).map(|write| (who, write)),
             })
             .collect()

@@ -16,6 +16,14 @@ pub(crate) enum Event {
     Wake,
 }
 
+/// Of a row's person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Id {
+    First,
+    /// The first is somebody's who moved.
+    Next,
+}
+
 /// A call that was sent, or is about to be, with what it says that its worker does not know otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
@@ -26,13 +34,10 @@ pub(crate) enum Call {
     ReadLease,
     PutLease {
         seen: Lease,
-        token: u8,
-        until: i8,
+        grip: Grip,
     },
-    ReadLeaseAgain {
-        token: u8,
-        until: i8,
-    },
+    ReadLeaseAgain(Grip),
+    GiveBackUnused,
     NextInQueue,
     TakeUp(usize),
     ReadTakenUp(usize),
@@ -58,6 +63,7 @@ pub(crate) enum Call {
         step: usize,
         seen: Option<Person>,
         refused: u8,
+        id: Id,
     },
     KeepExceptions,
     WriteReport,
@@ -92,9 +98,13 @@ impl Grip {
         now < self.until - SILENT
     }
 
+    fn is_of(self, lease: &Lease) -> bool {
+        lease.token == self.token && lease.owner == Some(self.owner)
+    }
+
     /// Renews the lease up to this time, unless it lasts longer already. `false`: it is somebody else's.
     pub(crate) fn renew(self, s: &Scenario, lease: &mut Lease, until: i8) -> bool {
-        let ours = lease.token == self.token && lease.owner == Some(self.owner);
+        let ours = self.is_of(lease);
         if ours && (lease.until < Some(until) || s.has(Departure::RenewedBackwards)) {
             lease.until = Some(until);
         }
@@ -120,8 +130,8 @@ pub(crate) struct Run {
 impl Run {
     /// Where the exceptions are kept that are counted on.
     fn exceptions_key(&self, s: &Scenario) -> (usize, u8, usize) {
-        let by_position = s.has(Departure::ExceptionsByPosition);
-        let position = if by_position { self.saved.applied } else { 0 };
+        let by_token = s.has(Departure::ExceptionsByToken);
+        let position = if by_token { 0 } else { self.saved.applied };
         (self.upload, self.saved.exceptions_by.unwrap(), position)
     }
 }
@@ -157,7 +167,21 @@ impl Worker {
 
     /// The lease, while something may be sent under it: to give it back is the last thing.
     pub(crate) fn works_under(&self) -> Option<Grip> {
-        self.grip.filter(|_| self.call != Call::GiveBack)
+        let gives_back = matches!(self.call, Call::GiveBack | Call::GiveBackUnused);
+        self.grip.filter(|_| !gives_back)
+    }
+
+    /// The names that it knows, of attempts to take the lease with this token.
+    pub(crate) fn attempts_at(&self, token: u8) -> impl Iterator<Item = usize> {
+        let asked_for = match self.call {
+            Call::PutLease { grip, .. } | Call::ReadLeaseAgain(grip) => Some(grip),
+            _ => None,
+        };
+        let grips = asked_for.into_iter().chain(self.grip);
+        let names = grips.map(|grip| (grip.token, Some(grip.owner)));
+        let seen = self.first_seen.iter().map(|seen| (seen.token, seen.owner));
+        let of_token = names.chain(seen).filter(move |it| it.0 == token);
+        of_token.filter_map(|(_, owner)| owner)
     }
 
     /// The invocation failed, or the process died: the event comes again.
@@ -176,13 +200,18 @@ impl Worker {
     }
 }
 
-/// Makes the call. More than one worker: what comes next depends on the time that has passed, or on which
-/// answer comes first.
-pub(crate) fn step(s: &Scenario, store: &mut Store, owner: usize, worker: &Worker) -> Vec<Worker> {
+/// Makes the call. `name` is for an attempt to take the lease, if it leads to one. More than one worker: what
+/// comes next depends on the time that has passed, or on which answer comes first.
+pub(crate) fn step(
+    s: &Scenario,
+    store: &mut Store,
+    name: Option<usize>,
+    worker: &Worker,
+) -> Vec<Worker> {
     let mut turn = Turn {
         s,
         store,
-        owner,
+        name,
         w: worker.clone(),
     };
     let mut next = turn.answer();
@@ -190,7 +219,8 @@ pub(crate) fn step(s: &Scenario, store: &mut Store, owner: usize, worker: &Worke
     for worker in &mut next {
         // The lease is looked at first whenever an answer has come.
         let lost = worker.grip.is_some_and(|grip| !grip.holds(now));
-        if lost && !s.has(Departure::LeaseNotChecked) {
+        let works = worker.call != Call::GiveBackUnused;
+        if lost && works && !s.has(Departure::LeaseNotChecked) {
             *worker = worker.again();
         }
     }
@@ -200,7 +230,7 @@ pub(crate) fn step(s: &Scenario, store: &mut Store, owner: usize, worker: &Worke
 struct Turn<'t> {
     s: &'t Scenario,
     store: &'t mut Store,
-    owner: usize,
+    name: Option<usize>,
     w: Worker,
 }
 
@@ -262,32 +292,35 @@ impl Turn<'_> {
                 if seen.is_held(self.store.now) {
                     return self.held(seen);
                 }
-                let token = match s.has(Departure::SameToken) {
-                    true => 1,
-                    false => seen.token + 1,
+                let grip = Grip {
+                    owner: self.name.unwrap(),
+                    token: seen.next_token(s),
+                    until: self.store.now + LEASE,
                 };
-                let until = self.store.now + LEASE;
-                self.to(Call::PutLease { seen, token, until })
+                self.to(Call::PutLease { seen, grip })
             }
-            Call::PutLease { seen, token, until } => {
+            Call::PutLease { seen, grip } => {
                 let lease = &mut self.store.lease;
                 if (lease.token, lease.until) != (seen.token, seen.until) {
-                    return self.to(Call::ReadLeaseAgain { token, until });
+                    return self.to(Call::ReadLeaseAgain(grip));
                 }
                 *lease = Lease {
-                    token,
-                    owner: Some(self.owner),
-                    until: Some(until),
+                    token: grip.token,
+                    owner: Some(grip.owner),
+                    until: Some(grip.until),
                 };
-                self.take(token, until)
+                self.take(grip)
             }
-            Call::ReadLeaseAgain { token, until } => {
+            Call::ReadLeaseAgain(grip) => {
                 let found = self.store.lease.clone();
-                let same_end = found.until == Some(until) || !s.has(Departure::KnownByItsEnd);
-                match found.token == token && found.owner == Some(self.owner) && same_end {
-                    true => self.take(token, until),
+                match grip.is_of(&found) {
+                    true => self.take(grip),
                     false => self.held(found),
                 }
+            }
+            Call::GiveBackUnused => {
+                self.give_back();
+                self.to(Call::ReadLease)
             }
             Call::NextInQueue => {
                 self.w.run = None;
@@ -360,18 +393,22 @@ impl Turn<'_> {
             // The plan is applied.
             Call::ReadExceptions => {
                 let run = self.w.run.as_mut().unwrap();
-                run.exceptions = self.store.exceptions[&run.exceptions_key(s)];
+                match self.store.exceptions.get(&run.exceptions_key(s)) {
+                    Some(kept) => run.exceptions = *kept,
+                    None => return self.failed(),
+                }
                 self.go_on()
             }
             Call::ReadPerson { step, refused } => {
                 let found = self.store.people[self.run().plan[step].0].clone();
-                self.decide(step, found, refused)
+                self.decide(step, found, refused, Id::First)
             }
             Call::WritePerson {
                 step,
                 seen,
                 refused,
-            } => self.write_person(step, seen, refused),
+                id,
+            } => self.write_person(step, seen, refused, id),
             Call::KeepExceptions => {
                 let (token, run) = (self.token(), self.w.run.as_mut().unwrap());
                 run.saved.exceptions_by = Some(token);
@@ -413,11 +450,7 @@ impl Turn<'_> {
             Call::ReadEnded if self.is_stored() => self.to(Call::NextInQueue),
             Call::ReadPlanned | Call::ReadEnded => self.failed(),
             Call::GiveBack => {
-                let (token, lease) = (self.token(), &mut self.store.lease);
-                if lease.token == token && lease.owner == Some(self.owner) {
-                    (lease.owner, lease.until) = (None, None);
-                }
-                self.w.grip = None;
+                self.give_back();
                 match s.has(Departure::NoLookAfterGivingBack) {
                     true => self.done(),
                     false => self.to(Call::LookAgain),
@@ -438,18 +471,24 @@ impl Turn<'_> {
         self.to(Call::ReadLease)
     }
 
-    fn take(&mut self, token: u8, until: i8) -> Vec<Worker> {
-        let until = match self.s.has(Departure::LeaseCountedFromAnswer) {
-            true => self.store.now + LEASE,
-            false => until,
-        };
+    fn take(&mut self, mut grip: Grip) -> Vec<Worker> {
+        if self.s.has(Departure::LeaseCountedFromAnswer) {
+            grip.until = self.store.now + LEASE;
+        }
+        self.w.grip = Some(grip);
+        // That took so long that next to nothing is left of it.
+        if !grip.holds(self.store.now) && !self.s.has(Departure::LeaseNotChecked) {
+            return self.to(Call::GiveBackUnused);
+        }
         self.w.first_seen = None;
-        self.w.grip = Some(Grip {
-            owner: self.owner,
-            token,
-            until,
-        });
         self.to(Call::NextInQueue)
+    }
+
+    fn give_back(&mut self) {
+        let lease = &mut self.store.lease;
+        if self.w.grip.take().is_some_and(|grip| grip.is_of(lease)) {
+            (lease.owner, lease.until) = (None, None);
+        }
     }
 
     fn walk(&mut self, upload: usize, item: &Upload) -> Vec<Worker> {
@@ -494,9 +533,14 @@ impl Turn<'_> {
             true => self.store.uploads[run.upload].as_mut(),
             false => self.store.still_ours(run.upload, token),
         };
-        let only_grows = self.s.has(Departure::PositionOnlyGrows);
-        let Some(item) = item.filter(|item| !only_grows || !run.saved.is_behind(&item.saved))
-        else {
+        let goes_back = |item: &Upload| {
+            let (ours, theirs) = (run.saved, item.saved);
+            ours.applied < theirs.applied && !self.s.has(Departure::PositionGoesBack)
+                || ours.plan_by.is_none()
+                    && theirs.plan_by.is_some()
+                    && !self.s.has(Departure::PlanGoesBack)
+        };
+        let Some(item) = item.filter(|item| !goes_back(item)) else {
             return self.failed();
         };
         item.put(run.record, run.saved, run.came_forward);
@@ -579,7 +623,7 @@ impl Turn<'_> {
         let mut next = Vec::new();
         for step in open {
             next.extend(match self.run().plan[step].1 {
-                Write::Create => self.decide(step, None, 0),
+                Write::Create => self.decide(step, None, 0, Id::First),
                 Write::Update | Write::Refresh => self.to(Call::ReadPerson { step, refused: 0 }),
             });
         }
@@ -605,12 +649,20 @@ impl Turn<'_> {
         }
     }
 
-    fn decide(&mut self, step: usize, found: Option<Person>, refused: u8) -> Vec<Worker> {
+    fn decide(&mut self, step: usize, found: Option<Person>, refused: u8, id: Id) -> Vec<Worker> {
         let knows_own = !self.s.has(Departure::OwnWritesNotRecognised);
+        let by_last_write = self.s.has(Departure::RecognisedByLastWrite);
         let (upload, (who, planned)) = (self.run().upload, self.run().plan[step]);
         if let Some(person) = &found {
-            if person.last_write == Some(upload) && knows_own {
+            let written_by = match by_last_write {
+                true => person.last_write,
+                false => person.last_upload,
+            };
+            if written_by == Some(upload) && knows_own {
                 return self.settle(step, person.last_outcome.unwrap_or(planned.outcome()));
+            }
+            if person.moved {
+                return self.settle(step, Outcome::ChangedMeanwhile);
             }
             if person.decide(self.row(who)).is_none() {
                 return self.settle(step, Outcome::Unchanged);
@@ -624,17 +676,37 @@ impl Turn<'_> {
             step,
             seen,
             refused,
+            id,
         })
     }
 
-    fn write_person(&mut self, step: usize, seen: Option<Person>, refused: u8) -> Vec<Worker> {
+    fn write_person(
+        &mut self,
+        step: usize,
+        seen: Option<Person>,
+        refused: u8,
+        id: Id,
+    ) -> Vec<Worker> {
         let any = self.s.has(Departure::PeopleWithoutVersion);
         let (upload, who) = (self.run().upload, self.run().plan[step].0);
         let row = self.row(who);
         let version = |person: &Option<Person>| person.as_ref().map(|person| person.version);
-        let found = self.store.people[who].clone();
+        let of_id = match id {
+            Id::First => &mut self.store.people[who],
+            Id::Next => &mut self.store.next_people[who],
+        };
+        let found = of_id.clone();
         if version(&found) != version(&seen) && !any {
-            return self.decide(step, found, refused + 1);
+            let by_address = self.s.has(Departure::CreatedKnownByAddress);
+            let is_of_this_row = |holder: &Person| {
+                let created = holder.last_outcome == Some(Outcome::Created);
+                created && holder.last_upload == Some(upload) && !by_address
+            };
+            let is_somebody_else = |holder: &Person| holder.moved && !is_of_this_row(holder);
+            return match seen.is_none() && found.as_ref().is_some_and(is_somebody_else) {
+                true => self.decide(step, None, refused + 1, Id::Next),
+                false => self.decide(step, found, refused + 1, id),
+            };
         }
         let write = match &seen {
             None => Write::Create,
@@ -648,13 +720,15 @@ impl Turn<'_> {
             (_, seen) => Some(Person {
                 value: row,
                 other: seen.as_ref().map_or(0, |seen| seen.other),
+                moved: seen.as_ref().is_some_and(|seen| seen.moved),
                 version: version(&seen).unwrap_or(0) + 1,
+                last_upload: Some(upload),
                 last_write: Some(upload),
                 last_outcome: Some(write.outcome()),
                 fingerprint: Some(row),
             }),
         };
-        self.store.people[who] = after;
+        *of_id = after;
         self.settle(step, write.outcome())
     }
 

@@ -1,14 +1,14 @@
 //! Store and workers together, and everything that may happen next.
 
+use crate::shared::Shared;
 use crate::store::{End, LEASE, Person, Rows, Store, Upload};
 use crate::worker::{Call, Event, Grip, Worker, step};
 use crate::{Departure, PEOPLE, Scenario};
-use std::rc::Rc;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    pub(crate) store: Rc<Store>,
-    pub(crate) workers: Vec<Rc<Worker>>,
+    pub(crate) store: Shared<Store>,
+    pub(crate) workers: Vec<Shared<Worker>>,
     /// What was sent, was repeated since, and arrives some time or never.
     under_way: Vec<Sent>,
     /// What of the scenario's budget is used up.
@@ -18,12 +18,13 @@ pub(crate) struct World {
     late: u8,
     pauses: u8,
     edits: usize,
+    moves: usize,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Sent {
-    /// The call of a worker with this name.
-    Call(usize, Rc<Worker>),
+    /// The call of a worker.
+    Call(Shared<Worker>),
     /// A renewal, with the time that it says.
     Renewal(Grip),
 }
@@ -47,6 +48,7 @@ pub(crate) enum Action {
     /// What was under way arrives, and nobody hears of it.
     Arrive(usize),
     Edit,
+    Move,
     Sweep(usize),
     /// So much time goes by.
     Tick(i8),
@@ -57,9 +59,9 @@ pub(crate) type Rest = (Vec<Option<End>>, [Option<(u8, u8)>; PEOPLE]);
 
 impl World {
     pub(crate) fn new(s: &Scenario) -> Self {
-        let begin = |file: &usize| Rc::new(Worker::begin(Some(Event::File(*file))));
+        let begin = |file: &usize| Shared::new(Worker::begin(Some(Event::File(*file))));
         World {
-            store: Rc::new(Store::new(s)),
+            store: Shared::new(Store::new(s)),
             workers: s.events.iter().map(begin).collect(),
             under_way: Vec::new(),
             crashes: 0,
@@ -68,6 +70,7 @@ impl World {
             late: 0,
             pauses: 0,
             edits: 0,
+            moves: 0,
         }
     }
 
@@ -78,11 +81,11 @@ impl World {
     }
 
     pub(crate) fn later(&self, ticks: i8) -> World {
-        self.with(|world| Rc::make_mut(&mut world.store).now += ticks)
+        self.with(|world| world.store.change(|store| store.now += ticks))
     }
 
     fn has_worker(&self, me: usize, worker: Worker) -> World {
-        self.with(|world| world.workers[me] = Rc::new(worker))
+        self.with(|world| world.workers[me] = Shared::new(worker))
     }
 
     /// Time changes nothing any more: whatever can be due is.
@@ -110,6 +113,7 @@ impl World {
             };
             for rows in end.rows.iter_mut().chain(end.report.iter_mut().flatten()) {
                 s.edits.iter().for_each(|(who, _)| rows[*who] = None);
+                s.moves.iter().for_each(|who| rows[*who] = None);
             }
             Some(end)
         };
@@ -131,7 +135,7 @@ impl World {
         match action {
             Action::Call(me, _) | Action::Lost(me) => Some(&self.workers[me]),
             Action::Arrive(nth) => match &self.under_way[nth] {
-                Sent::Call(_, worker) => Some(worker),
+                Sent::Call(worker) => Some(worker),
                 Sent::Renewal(_) => None,
             },
             _ => None,
@@ -162,11 +166,10 @@ impl World {
         for (nth, sent) in self.under_way.iter().enumerate() {
             let arrived = self.with(|world| {
                 world.under_way.remove(nth);
-                let store = Rc::make_mut(&mut world.store);
-                match sent {
-                    Sent::Call(owner, worker) => _ = step(s, store, *owner, worker),
+                world.store.change(|store| match sent {
+                    Sent::Call(worker) => _ = step(s, store, None, worker),
                     Sent::Renewal(grip) => _ = grip.renew(s, &mut store.lease, grip.until),
-                }
+                });
             });
             next.push((Action::Arrive(nth), arrived));
         }
@@ -178,14 +181,32 @@ impl World {
                 other: person.other + 1,
                 version: person.version + 1,
                 last_write: None,
-                last_outcome: None,
                 fingerprint: None,
+                ..*person
             };
             let edited = self.with(|world| {
                 world.edits += 1;
-                Rc::make_mut(&mut world.store).people[*who] = Some(edited);
+                world
+                    .store
+                    .change(|store| store.people[*who] = Some(edited));
             });
             next.push((Action::Edit, edited));
+        }
+        if let Some(who) = s.moves.get(self.moves)
+            && let Some(person) = &self.store.people[*who]
+        {
+            let moved = Person {
+                moved: true,
+                version: person.version + 1,
+                last_write: None,
+                fingerprint: None,
+                ..*person
+            };
+            let moved = self.with(|world| {
+                world.moves += 1;
+                world.store.change(|store| store.people[*who] = Some(moved));
+            });
+            next.push((Action::Move, moved));
         }
         if self.pauses < s.pauses {
             let paused = self.with(|world| world.pauses += 1);
@@ -194,17 +215,40 @@ impl World {
         next
     }
 
+    /// A name for an attempt to take the lease, which no other attempt has. Names are compared together with
+    /// tokens, so the first will do that no other attempt at the same token has.
+    fn new_name(&self, s: &Scenario, me: usize) -> usize {
+        if s.has(Departure::OneName) {
+            return 0;
+        }
+        if s.has(Departure::NameOfTheEvent) {
+            return me;
+        }
+        let token = self.store.lease.next_token(s);
+        let has = |worker: &Worker, name| worker.attempts_at(token).any(|it| it == name);
+        let is_known = |name: &usize| {
+            self.workers.iter().any(|worker| has(worker, *name))
+                || self.under_way.iter().any(|sent| match sent {
+                    Sent::Call(worker) => has(worker, *name),
+                    Sent::Renewal(grip) => (grip.token, grip.owner) == (token, *name),
+                })
+        };
+        (0..).find(|name| !is_known(name)).unwrap()
+    }
+
     /// What becomes of a worker's call, and of the worker.
     fn work(&self, s: &Scenario, me: usize, worker: &Worker, next: &mut Vec<(Action, World)>) {
-        let owner = owner(s, me);
+        let name = (worker.call == Call::ReadLease).then(|| self.new_name(s, me));
         let mut store = Store::clone(&self.store);
-        let after = step(s, &mut store, owner, worker);
+        let after = step(s, &mut store, name, worker);
         let writes = store != *self.store;
         let made = self.with(|world| {
-            world.store = Rc::new(store);
+            if writes {
+                world.store = Shared::new(store);
+            }
             if worker.call.is_transaction() {
                 // DynamoDB makes it once, however often it arrives.
-                let again = Sent::Call(owner, world.workers[me].clone());
+                let again = Sent::Call(world.workers[me].clone());
                 world.under_way.retain(|sent| *sent != again);
             }
         });
@@ -214,7 +258,7 @@ impl World {
         if writes && self.late < s.late {
             let late = self.with(|world| {
                 world.late += 1;
-                let sent = Sent::Call(owner, world.workers[me].clone());
+                let sent = Sent::Call(world.workers[me].clone());
                 world.under_way.push(sent);
             });
             next.push((Action::Late(me), late));
@@ -254,7 +298,7 @@ impl World {
             next.push((Action::Renew(me), self.has_worker(me, worker.again())));
             return;
         }
-        let made = self.with(|world| Rc::make_mut(&mut world.store).lease = lease);
+        let made = self.with(|world| world.store.change(|store| store.lease = lease));
         if self.lost < s.lost {
             let unheard = made.with(|world| world.lost += 1);
             next.push((Action::RenewUnheard(me), unheard));
@@ -263,9 +307,4 @@ impl World {
         worker.grip = Some(renewed);
         next.push((Action::Renew(me), made.has_worker(me, worker)));
     }
-}
-
-/// A worker's name. It stays when the event comes again, as it may on the same instance.
-fn owner(s: &Scenario, me: usize) -> usize {
-    if s.has(Departure::OneName) { 0 } else { me }
 }

@@ -1,9 +1,6 @@
 //! What must hold however workers, crashes, lost answers, late calls, pauses and people in the portal meet.
 //! Each test explores every world that its scenario allows; with `--nocapture` it says how many, and tells
 //! what was found.
-//!
-//! `found_…` are defects of the protocol as it is built, each with the remedy under which nothing is found.
-//! Once the code has the remedy, it is no departure any more and becomes the model's own rule.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -81,6 +78,32 @@ fn both_before() -> Scenario {
     Scenario {
         edits: vec![(0, 1), (1, 1)],
         ..there_and_back()
+    }
+}
+
+/// One worker, and somebody who gives another value to the person whom the file creates.
+fn written_and_changed() -> Scenario {
+    Scenario {
+        people: [Some(0), None],
+        edits: vec![(1, 7)],
+        ..there_and_back()
+    }
+}
+
+/// One worker, and the person whom the file creates moves to another address.
+fn written_and_moved() -> Scenario {
+    Scenario {
+        edits: Vec::new(),
+        moves: vec![1],
+        ..written_and_changed()
+    }
+}
+
+/// The same with a person who is there already, so that the file may create another one.
+fn moved_before() -> Scenario {
+    Scenario {
+        people: [Some(0), Some(0)],
+        ..written_and_moved()
     }
 }
 
@@ -299,50 +322,53 @@ fn a_file_is_planned_only_while_nobody_else_has_the_lease() {
     });
 }
 
-/// Found: an event that is repeated may have the name that it had, on the same instance. Its lease of then,
-/// which arrives late, passes for the one of now, which lasts longer.
 #[test]
-fn found_a_lease_that_was_asked_for_before_passes_for_the_one_of_now() {
-    let scenario = Scenario {
+fn a_lease_that_was_asked_for_before_does_not_pass_for_the_one_of_now() {
+    holds(&Scenario {
         crashes: 1,
         late: 1,
         ..nobody()
-    };
-    assert_eq!(broken(&scenario), "who may send has the lease, alone");
-    holds(&Scenario {
-        departures: vec![Departure::KnownByItsEnd],
-        ..scenario
     });
 }
 
-/// Found: progress that arrives late puts the position back, and people are written once more whom somebody
-/// has changed since.
 #[test]
-fn found_late_progress_puts_the_position_back() {
-    let scenario = Scenario {
-        crashes: 1,
-        late: 1,
-        ..there_and_back()
-    };
-    assert_eq!(broken(&scenario), "whoever writes a report writes the same");
-    holds(&Scenario {
-        departures: vec![Departure::KnownByItsEnd, Departure::PositionOnlyGrows],
-        ..scenario
-    });
+fn late_progress_and_late_exceptions_put_nothing_back() {
+    for scenario in [there_and_back(), both_before(), written_and_changed()] {
+        holds(&Scenario {
+            crashes: 1,
+            late: 1,
+            ..scenario
+        });
+    }
 }
 
-/// Found: exceptions that arrive late take the place of those that were kept since under the same token.
 #[test]
-fn found_late_exceptions_take_the_place_of_newer_ones() {
-    let mut scenario = Scenario {
-        crashes: 1,
-        late: 1,
-        departures: vec![Departure::KnownByItsEnd, Departure::PositionOnlyGrows],
-        ..both_before()
-    };
-    assert_eq!(broken(&scenario), "whoever writes a report writes the same");
-    scenario.departures.push(Departure::ExceptionsByPosition);
-    holds(&scenario);
+fn whom_somebody_changes_after_they_were_written_is_not_written_again() {
+    for (crashes, lost, handovers) in [(2, 0, 0), (1, 1, 0), (1, 0, 1)] {
+        holds(&Scenario {
+            crashes,
+            lost,
+            handovers,
+            ..written_and_changed()
+        });
+    }
+}
+
+#[test]
+fn whoever_moves_to_another_address_meanwhile_is_left_alone_and_created_once() {
+    for scenario in [written_and_moved(), moved_before()] {
+        for (crashes, lost, handovers, late) in
+            [(2, 0, 0, 0), (1, 1, 0, 0), (1, 0, 0, 1), (0, 0, 1, 1)]
+        {
+            holds(&Scenario {
+                crashes,
+                lost,
+                handovers,
+                late,
+                ..scenario.clone()
+            });
+        }
+    }
 }
 
 /// Otherwise the tests above would say nothing.
@@ -358,7 +384,7 @@ fn every_breakage_is_found() {
         ..scenario
     };
     let renewals = Scenario {
-        pauses: 4,
+        pauses: 2,
         late: 1,
         sweep: false,
         ..nobody()
@@ -371,7 +397,12 @@ fn every_breakage_is_found() {
         edits: vec![(1, 1)],
         ..there_and_back()
     };
+    let late = |scenario| Scenario {
+        late: 1,
+        ..crash(scenario)
+    };
     let two = || two_files("1/b.csv");
+    let too_long = "nobody takes a lease to last longer than it does";
     let alone = "who may send has the lease, alone";
     let fenced = "nobody touches an upload that a later lease has";
     let queued = "an upload that has not ended is in the queue";
@@ -381,14 +412,18 @@ fn every_breakage_is_found() {
     let counted = "a person who was written counts as what was written";
     let report = "whoever writes a report writes the same";
     let beside = "what somebody changed beside the file is kept";
+    let planned = "what is planned is not planned once more";
+    let created_once = "a row creates one person";
+    let twice = "nobody is written twice by one upload";
     for (departures, scenario, rule) in [
         (vec![ProgressWithoutFence], pause(one_file()), fenced),
         (vec![TakeUpWithoutFence], pause(one_file()), fenced),
         (vec![LeaseNotChecked], pause(two_versions()), report),
-        (vec![LeaseCountedFromAnswer], pause(one_file()), alone),
-        (vec![RenewedBackwards], renewals, alone),
+        (vec![LeaseCountedFromAnswer], pause(one_file()), too_long),
+        (vec![RenewedBackwards], renewals, too_long),
         (vec![SameToken], pause(two_versions()), newest),
         (vec![OneName], one_file(), alone),
+        (vec![NameOfTheEvent], late(nobody()), too_long),
         (vec![NoLookAfterGivingBack], calm.clone(), ended),
         // Whoever is overtaken has lost the lease, and mostly knows it.
         (
@@ -399,11 +434,24 @@ fn every_breakage_is_found() {
         (vec![EntryGoesFirst], calm, queued),
         (vec![PlannedNotFirst], crash(two()), undisturbed),
         (vec![PlanKeptOnce], crash(two()), undisturbed),
-        (vec![KeptPlanReplanned], crash(one_file()), counted),
+        (vec![KeptPlanReplanned], crash(one_file()), planned),
         (vec![PlannedWithoutLease], pause(two_versions()), newest),
         (vec![OwnWritesNotRecognised], crash(one_file()), counted),
+        (
+            vec![RecognisedByLastWrite],
+            crash(written_and_changed()),
+            twice,
+        ),
+        (
+            vec![CreatedKnownByAddress],
+            crash(written_and_moved()),
+            created_once,
+        ),
         (vec![PeopleWithoutVersion], crash(change.clone()), beside),
         (vec![ExceptionsNotKept], crash(change), report),
+        (vec![PositionGoesBack], late(there_and_back()), report),
+        (vec![PlanGoesBack], late(one_person()), planned),
+        (vec![ExceptionsByToken], late(both_before()), report),
         (
             vec![GoneExceptionsStay],
             Scenario {
