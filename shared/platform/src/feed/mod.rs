@@ -22,12 +22,15 @@ pub use uploads::{
 
 use crate::aws::Aws;
 use crate::failure::CallFailed;
-use crate::keys::{Item, Key};
+use crate::keys::{Item, Key, PK, SK};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use mapping::identity::PortalId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -45,6 +48,18 @@ impl FeedTable {
             client: aws.dynamodb.clone(),
             table,
         }
+    }
+
+    /// The portal's items whose sort keys begin like this.
+    fn items_of(&self, portal: PortalId, prefix: &str) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", AttributeValue::S(portal.to_string()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
     }
 
     /// One item, read consistently.

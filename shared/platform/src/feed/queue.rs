@@ -5,7 +5,7 @@ use super::uploads::{Arrived, UploadId, UploadStatus};
 use super::{FeedTable, LEASE, item_of, put_refused};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
-use crate::keys::{Key, PK, QUEUE_PREFIX, SK, WORK_DUE_AT, WORK_SHARD, work_shard, work_shards};
+use crate::keys::{Key, PK, QUEUE_PREFIX, WORK_DUE_AT, WORK_SHARD, work_shard, work_shards};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use mapping::identity::PortalId;
@@ -69,14 +69,7 @@ impl FeedTable {
     pub async fn next_in_queue(&self, portal: PortalId) -> Result<Option<QueueEntry>, CallFailed> {
         const WHAT: &str = "read the queue";
         let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#sk", SK)
-            .expression_attribute_values(":pk", AttributeValue::S(portal.to_string()))
-            .expression_attribute_values(":prefix", AttributeValue::S(QUEUE_PREFIX.to_owned()))
+            .items_of(portal, QUEUE_PREFIX)
             .consistent_read(true)
             .into_paginator()
             .send();

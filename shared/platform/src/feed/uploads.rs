@@ -5,8 +5,8 @@ use super::queue::QueueItem;
 use super::{FeedTable, condition_failed, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
-use crate::keys::{Key, PK, SK, UPLOAD_PREFIX};
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use crate::keys::{Key, UPLOAD_PREFIX};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use mapping::order::{Sequencer, UploadOrder};
@@ -505,14 +505,7 @@ impl FeedTable {
     ) -> Result<(Vec<UploadRecord>, Option<Cursor>), CallFailed> {
         const WHAT: &str = "list the uploads";
         let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#sk", SK)
-            .expression_attribute_values(":pk", AttributeValue::S(portal.to_string()))
-            .expression_attribute_values(":prefix", AttributeValue::S(UPLOAD_PREFIX.to_owned()))
+            .items_of(portal, UPLOAD_PREFIX)
             .scan_index_forward(false)
             .limit(i32::from(limit))
             .set_exclusive_start_key(cursor.map(|last| Key::upload(portal, last).item()))
