@@ -46,17 +46,17 @@ mod tests {
 
     #[test]
     fn each_kind_of_event_is_known_by_its_form() {
-        let sample = include_str!("../../../events/process-upload.json");
-        let sample = serde_json::from_str(sample).unwrap();
-        assert!(
-            matches!(Message::parse(sample), Ok(Message::Files(records)) if records.len() == 1)
-        );
+        let sample = |text: &str| Message::parse(serde_json::from_str(text).unwrap());
         assert!(matches!(
-            Message::parse(json!({"portal_id": "1001"})),
+            sample(include_str!("../../../events/process-upload.json")),
+            Ok(Message::Files(records)) if records.len() == 1
+        ));
+        assert!(matches!(
+            sample(include_str!("../../../events/process-upload.wake.json")),
             Ok(Message::Wake(portal)) if portal.to_string() == "1001"
         ));
         assert!(matches!(
-            Message::parse(json!({"sweep": true})),
+            sample(include_str!("../../../events/process-upload.sweep.json")),
             Ok(Message::Sweep)
         ));
         for unknown in [
