@@ -8,7 +8,7 @@
 //!
 //! - [`identity`]: the names of things that cross a border: portal, user, address.
 //! - [`fields`], [`mapping`]: which column of the customer's file feeds which field.
-//! - [`group`]: a portal's groups.
+//! - [`group`], [`role`]: a portal's groups, and the roles that there are.
 //! - [`mod@file`]: bytes -> rows, and everything that can be wrong with a file as a whole.
 //! - [`record`]: row -> [`record::UserRecord`], or what is wrong with that row.
 //! - [`scan`]: the first pass; keeps a key and a fingerprint per row.
@@ -28,6 +28,7 @@ pub mod plan;
 pub mod problem;
 pub mod record;
 pub mod report;
+pub mod role;
 pub mod roster;
 pub mod scan;
 pub mod user;
