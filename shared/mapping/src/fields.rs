@@ -10,28 +10,37 @@ use thiserror::Error;
 /// A field of a Go1 user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {
-    /// Required; the identity.
+    /// Required; the identity, unless that is the external id.
     Email,
     /// Required.
     FirstName,
     /// Required.
     LastName,
+    /// The identity where an operator has enabled it; mapped for nothing else.
+    ExternalId,
     /// `1` active, `0` inactive, blank: unchanged.
     Status,
+    /// Names of roles.
+    Role,
     /// Numbers of groups that the user is added to.
     Group,
+    /// Addresses of the user's managers.
+    Manager,
     /// One of the portal's own.
     Custom(CustomFieldName),
 }
 
 impl Field {
     /// The fields that every portal has, in the order in which they are shown.
-    pub const STANDARD: [Field; 5] = [
+    pub const STANDARD: [Field; 8] = [
         Field::Email,
         Field::FirstName,
         Field::LastName,
+        Field::ExternalId,
         Field::Status,
+        Field::Role,
         Field::Group,
+        Field::Manager,
     ];
 
     /// Whether a mapping without this field is refused.
@@ -45,8 +54,11 @@ impl Field {
             Field::Email => "email",
             Field::FirstName => "first_name",
             Field::LastName => "last_name",
+            Field::ExternalId => "external_id",
             Field::Status => "status",
+            Field::Role => "role",
             Field::Group => "group",
+            Field::Manager => "manager",
             Field::Custom(name) => name.as_str(),
         }
     }
@@ -164,6 +176,8 @@ pub struct FieldCatalogue {
     pub custom: Vec<CustomFieldName>,
     /// The portal's groups.
     pub groups: Groups,
+    /// Whether people may be identified by external id.
+    pub external_id: bool,
 }
 
 impl FieldCatalogue {
@@ -186,6 +200,7 @@ impl FieldCatalogue {
         let standard = Field::STANDARD;
         let names: Vec<&str> = standard
             .iter()
+            .filter(|field| self.external_id || **field != Field::ExternalId)
             .map(Field::as_str)
             .chain(self.custom.iter().map(CustomFieldName::as_str))
             .collect();

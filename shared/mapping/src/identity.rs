@@ -9,7 +9,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use uuid::Uuid;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
 
 /// A company's own site on Go1: `[1-9][0-9]{0,11}`. It enters table keys, S3 prefixes and IAM
 /// policies, so nothing else gets through.
@@ -68,32 +68,55 @@ impl fmt::Display for PortalId {
 #[serde(transparent)]
 pub struct UserId(Uuid);
 
+/// By what a person is told from others, as a row has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Identity<'r> {
+    /// The e-mail address, as it was sent.
+    Email(&'r str),
+    /// The external id, trimmed.
+    External(&'r str),
+}
+
+impl Identity<'_> {
+    /// What rows and people are joined by.
+    pub fn hash(&self) -> IdentityHash {
+        match self {
+            Identity::Email(address) => IdentityHash::of_email(address),
+            Identity::External(id) => IdentityHash::of_external(id),
+        }
+    }
+}
+
 /// The namespace of our UUIDv5 ids. Changing it would give every person a second account.
 const USER_ID_NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_3a52_9d0e_4b7b_8a61_2e5d_c0f4_7b19);
 
 impl UserId {
-    /// The `n`th person of `portal` who was created with this e-mail key.
-    pub fn by_email(portal: PortalId, email_key: &EmailKey, n: u32) -> Self {
+    /// The `n`th person of `portal` who was created with this identity.
+    pub fn of(portal: PortalId, identity: &Identity<'_>, n: u32) -> Self {
+        let (kind, value) = match identity {
+            Identity::Email(address) => ("email", email_key(address.trim())),
+            Identity::External(id) => ("external", Cow::Borrowed(*id)),
+        };
         let mut name = Vec::with_capacity(96);
         // Each part carries its length, so that no two lists of parts run together.
-        for part in [
-            portal.to_string().as_str(),
-            "email",
-            email_key.as_str(),
-            &n.to_string(),
-        ] {
+        for part in [portal.to_string().as_str(), kind, &value, &n.to_string()] {
             name.extend_from_slice(&(part.len() as u64).to_be_bytes());
             name.extend_from_slice(part.as_bytes());
         }
         UserId(Uuid::new_v5(&USER_ID_NAMESPACE, &name))
     }
 
-    /// The id that comes after this one in the row of ids that `email_key` can have; the first if this is
+    /// The id that comes after this one in the row of ids that `identity` can have; the first if this is
     /// none of them.
-    pub fn next_by_email(self, portal: PortalId, email_key: &EmailKey) -> Self {
+    pub fn next(self, portal: PortalId, identity: &Identity<'_>) -> Self {
         // Addresses pass from hand to hand a few times, never a thousand.
-        let n = (0..1_000).find(|n| Self::by_email(portal, email_key, *n) == self);
-        Self::by_email(portal, email_key, n.map_or(0, |n| n + 1))
+        let n = (0..1_000).find(|n| Self::of(portal, identity, *n) == self);
+        Self::of(portal, identity, n.map_or(0, |n| n + 1))
+    }
+
+    /// The id's 16 bytes, as a fingerprint takes them in.
+    pub(crate) fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
     }
 
     /// The shard of the users table, `0` to `f`: the id's first hexadecimal digit.
@@ -260,6 +283,25 @@ fn email_key(trimmed: &str) -> Cow<'_, str> {
     }
 }
 
+/// Keeps external ids and addresses apart where both stand in one list.
+const EXTERNAL_SEED: u64 = 1;
+
+/// First and last name in brief, trimmed and without regard to case or Unicode form: by it somebody counts as
+/// present whose row cannot be told otherwise (`docs/rules.md`, "Leavers and returners").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamesHash(u64);
+
+impl NamesHash {
+    /// Of names as they were sent.
+    pub fn of(first_name: &str, last_name: &str) -> Self {
+        let key = [first_name, "\0", last_name].map(|part| match part {
+            "\0" => Cow::Borrowed(part),
+            name => email_key(name.trim()),
+        });
+        NamesHash(xxh3_64(key.concat().as_bytes()))
+    }
+}
+
 /// What a row and a person are joined by: 128 bits of the identity's key, so that a million of them
 /// fit into memory. 128 bits do not collide by accident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -269,6 +311,16 @@ impl IdentityHash {
     /// Of an e-mail address, trimmed but otherwise as it was sent.
     pub fn of_email(trimmed: &str) -> Self {
         IdentityHash(xxh3_128(email_key(trimmed).as_bytes()).to_be_bytes())
+    }
+
+    /// As a fingerprint takes it in.
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// Of an external id, trimmed. Never that of an address, also if the texts are the same.
+    pub fn of_external(trimmed: &str) -> Self {
+        IdentityHash(xxh3_128_with_seed(trimmed.as_bytes(), EXTERNAL_SEED).to_be_bytes())
     }
 }
 
@@ -408,14 +460,18 @@ mod tests {
     #[test]
     fn a_user_id_is_pinned_for_ever() {
         // Were this to change, every customer's next file would create everybody a second time.
-        let id = UserId::by_email("1001".parse().unwrap(), &EmailKey::of("ann@x.example"), 0);
+        let id = UserId::of(
+            "1001".parse().unwrap(),
+            &Identity::Email("ann@x.example"),
+            0,
+        );
         assert_eq!(id.to_string(), "2c197f14-4af6-57d5-b546-c0cffa29e230");
     }
 
     #[test]
     fn user_ids_differ_by_portal_address_and_number() {
         let id = |portal: &str, email: &str, n| {
-            UserId::by_email(portal.parse().unwrap(), &EmailKey::of(email), n)
+            UserId::of(portal.parse().unwrap(), &Identity::Email(email), n)
         };
         let first = id("1", "a@x.example", 0);
         assert_eq!(first, id("1", "A@x.example", 0));

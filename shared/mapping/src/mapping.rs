@@ -17,7 +17,7 @@ pub struct MappingDraft {
     pub columns: Vec<String>,
     /// What feeds what.
     pub fields: Vec<FieldDraft>,
-    /// `email`.
+    /// `email`, or `external_id`.
     #[serde(default = "identity_by_email")]
     pub identity: String,
     /// Whether people who are missing from a file become inactive.
@@ -63,10 +63,21 @@ pub struct MappedField {
     pub on_empty: OnEmpty,
 }
 
+/// By what a mapping tells people apart (`docs/rules.md`, "Identity").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentifyBy {
+    /// E-mail address.
+    Email,
+    /// External id; addresses may change.
+    ExternalId,
+}
+
 /// A checked mapping: every field at most once, the required ones present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     fields: Vec<MappedField>,
+    identify_by: IdentifyBy,
+    auto_disable: bool,
     /// What the values of `group` mean; the portal's as they were when the file was planned.
     groups: Groups,
 }
@@ -147,7 +158,12 @@ impl Mapping {
             }
         }
         problems.extend(duplicate_columns(draft));
-        problems.extend(unavailable(draft));
+        let identify_by = identify_by(draft, catalogue, &mut problems);
+        if draft.auto_disable && fed.contains_key(Field::Status.as_str()) {
+            problems.push(
+                Problem::new(ProblemCode::AutoDisableWithStatus).field(Field::Status.as_str()),
+            );
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -156,6 +172,8 @@ impl Mapping {
         fields.sort_by(|a, b| a.field.cmp(&b.field));
         Ok(Mapping {
             fields,
+            identify_by,
+            auto_disable: draft.auto_disable,
             groups: catalogue.groups.clone(),
         })
     }
@@ -163,6 +181,21 @@ impl Mapping {
     /// The mapped fields in the order of [`Field`].
     pub fn fields(&self) -> &[MappedField] {
         &self.fields
+    }
+
+    /// By what people are told apart.
+    pub fn identify_by(&self) -> IdentifyBy {
+        self.identify_by
+    }
+
+    /// Whether people who are missing from a file become inactive.
+    pub fn auto_disable(&self) -> bool {
+        self.auto_disable
+    }
+
+    /// Whether a column feeds this field.
+    pub fn maps(&self, field: &Field) -> bool {
+        self.fields.iter().any(|mapped| mapped.field == *field)
     }
 
     /// The groups that a file can name.
@@ -190,6 +223,7 @@ impl MappingDraft {
         FieldCatalogue {
             custom: names.filter_map(|name| name.parse().ok()).collect(),
             groups: Groups::default(),
+            external_id: true,
         }
     }
 }
@@ -269,26 +303,43 @@ fn duplicate_columns(draft: &MappingDraft) -> Vec<Problem> {
     problems
 }
 
-/// What a mapping may say one day and may not yet: refused, because accepting it and doing nothing
-/// would leave leavers active in silence.
-fn unavailable(draft: &MappingDraft) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if draft.identity != "email" {
+/// By what people are told apart; by address also where that is wrong, which is then among the problems.
+fn identify_by(
+    draft: &MappingDraft,
+    catalogue: &FieldCatalogue,
+    problems: &mut Vec<Problem>,
+) -> IdentifyBy {
+    let field = Field::ExternalId.as_str();
+    let mapped = draft.fields.iter().any(|line| line.field == field);
+    let wants = draft.identity == field;
+    if (wants || mapped) && !catalogue.external_id {
+        problems.push(Problem::new(ProblemCode::ExternalIdNotEnabled).field(field));
+    } else if wants && !mapped {
+        problems.push(
+            Problem::new(ProblemCode::RequiredFieldNotMapped)
+                .field(field)
+                .message("People are identified by “external_id” and no column feeds it."),
+        );
+    } else if mapped && !wants {
         problems.push(
             Problem::new(ProblemCode::InvalidValue)
-                .field("identity")
-                .value(&draft.identity)
-                .message("People are identified by email; another identity is not available."),
+                .field(field)
+                .message("“external_id” is mapped only where people are identified by it: set identity to external_id."),
         );
     }
-    if draft.auto_disable {
-        problems.push(
-            Problem::new(ProblemCode::InvalidValue)
-                .field("auto_disable")
-                .message("Disabling people who are missing from the file is not available; map status instead."),
-        );
+    match draft.identity.as_str() {
+        "email" => IdentifyBy::Email,
+        "external_id" => IdentifyBy::ExternalId,
+        other => {
+            problems.push(
+                Problem::new(ProblemCode::InvalidValue)
+                    .field("identity")
+                    .value(other)
+                    .message("People are identified by email or by external_id."),
+            );
+            IdentifyBy::Email
+        }
     }
-    problems
 }
 
 #[cfg(test)]

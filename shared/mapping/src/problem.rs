@@ -15,6 +15,8 @@ pub enum Severity {
     Row,
     /// The row was processed; something about it should be looked at.
     Warning,
+    /// A part of the file waits for somebody's decision.
+    Hold,
     /// A request to the API is refused.
     Request,
 }
@@ -26,6 +28,7 @@ impl Severity {
             Severity::File => "file",
             Severity::Row => "row",
             Severity::Warning => "warning",
+            Severity::Hold => "hold",
             Severity::Request => "request",
         }
     }
@@ -133,8 +136,11 @@ problem_codes! {
     InvalidStatus, "invalid_status", Row,
         "The status is neither 1 (active) nor 0 (inactive).",
         "Export 1 for active people and 0 for inactive ones; empty leaves the status as it is.";
+    UnknownRole, "unknown_role", Row,
+        "The value names a role that there is not.",
+        "Use Learner, Manager, Content administrator and Administrator, separated by |.";
     ForbiddenCharacter, "forbidden_character", Row,
-        "There is a line break or a NUL in an e-mail address or a name.",
+        "There is a line break or a NUL in an external id, an e-mail address or a name.",
         "Remove the line break from the cell.";
     ValueTooLong, "value_too_long", Row,
         "The value is longer than 1,000 characters.",
@@ -142,12 +148,45 @@ problem_codes! {
     ConflictingRow, "conflicting_row", Row,
         "An earlier row is about the same person and says something else; the earlier row was used.",
         "Leave one row for the person in the export.";
+    EmailTaken, "email_taken", Row,
+        "The new address is somebody else's in this portal.",
+        "Correct the address, or change the other person's first.";
     DuplicateRow, "duplicate_row", Warning,
         "An earlier row is about the same person and says the same.",
         "Leave one row for the person in the export.";
     GroupNotFound, "group_not_found", Warning,
         "The portal has no group of this number; the rest of the row was applied.",
         "Correct the number, or ask Go1 to set the group up.";
+    EmailSharedWithOtherPortal, "email_shared_with_other_portal", Warning,
+        "The person's address also belongs to a user of another portal, so it was not changed; the rest of the row was applied.",
+        "Change the address in Go1, or ask Go1 support.";
+    ManagerNotFound, "manager_not_found", Warning,
+        "Nobody has the manager's address; the rest of the row was applied.",
+        "Correct the address, or add the manager to the file.";
+    ManagerSelf, "manager_self", Warning,
+        "The row names its own person as manager; the rest of the row was applied.",
+        "Name somebody else, or leave the cell empty.";
+    ManagerLoop, "manager_loop", Warning,
+        "People manage one another in a circle. It was stored as it was sent.",
+        "Correct the managers in the HR system.";
+    ProtectedUser, "protected_user", Warning,
+        "The person authorised the feed, or is the portal's last active administrator, and was not made inactive or deprived of the role.",
+        "Make somebody else administrator, or let somebody else authorise the feed; the next file applies the rest.";
+    TooManyDisables, "too_many_disables", Hold,
+        "The file would make more people inactive than the portal's limit allows.",
+        "Look at who it is, then approve or reject; or drop a corrected file.";
+    TooFewRows, "too_few_rows", Hold,
+        "The file has fewer than half the rows of the last one, and would make people inactive.",
+        "Check that the export is complete; then approve or reject, or drop a complete file.";
+    TooManyNotProcessed, "too_many_not_processed", Hold,
+        "More rows could not be processed than the portal's limit allows, and the file would make people inactive.",
+        "Correct the rows in the report and drop the file again; or approve or reject.";
+    MalformedRows, "malformed_rows", Hold,
+        "A row has a wrong number of cells and people are missing from the file, perhaps because of it.",
+        "Correct the row and drop the file again; or approve or reject.";
+    IdentityChanged, "identity_changed", Hold,
+        "The file would make many people inactive and create as many: perhaps the same people under new identities.",
+        "If identities have changed, as with a new mail domain, reject and tell Go1; else approve.";
     ChangedMeanwhile, "changed_meanwhile", Warning,
         "The person was being changed elsewhere at the same time, so the row was not applied.",
         "Nothing: the next file applies the row.";
@@ -172,6 +211,15 @@ problem_codes! {
     RequiredFieldNotMapped, "required_field_not_mapped", Request,
         "A required field is not mapped.",
         "Map a column to the field.";
+    ExternalIdNotEnabled, "external_id_not_enabled", Request,
+        "External ids are not enabled for this portal.",
+        "Ask Go1 to enable them, or identify people by email.";
+    AutoDisableWithStatus, "auto_disable_with_status", Request,
+        "auto_disable makes people inactive who are missing from the file; with a mapped status the file says itself who is active. Only one of them can decide.",
+        "Leave status unmapped, or turn auto_disable off.";
+    ExternalIdInUse, "external_id_in_use", Request,
+        "External ids cannot be switched off while the mapping identifies people by them.",
+        "Reset or change the mapping first.";
     UnknownColumn, "unknown_column", Request,
         "A mapped column is not among the columns of the sample.",
         "Choose one of the sample's columns.";
@@ -205,6 +253,12 @@ problem_codes! {
     UploadNotFinished, "upload_not_finished", Request,
         "The upload has not come to its end yet.",
         "Wait until the upload has finished.";
+    NothingHeld, "nothing_held", Request,
+        "The upload holds nothing, or it was decided already.",
+        "See the upload's `held`.";
+    HoldSuperseded, "hold_superseded", Request,
+        "The hold has ended by itself: a newer file, a new mapping, a withdrawn authorisation, or its file has expired.",
+        "Nothing: the next file holds again what is still true.";
     ReportNotReady, "report_not_ready", Request,
         "The upload has no report yet.",
         "Wait until the upload has finished.";

@@ -4,9 +4,11 @@
 use crate::fields::{CustomFieldName, Field, Status};
 use crate::file::{Header, Row, misfit_message};
 use crate::group::parts;
-use crate::identity::{IdentityHash, check_email};
-use crate::mapping::OnEmpty;
+use crate::identity::{Identity, IdentityHash, NamesHash, UserId, check_email};
+use crate::mapping::{IdentifyBy, OnEmpty};
 use crate::problem::{Problem, ProblemCode, shortened};
+use crate::role::{Role, Roles};
+use crate::user::User;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -21,12 +23,18 @@ pub struct UserRecord<'r> {
     pub first_name: &'r str,
     /// Not empty.
     pub last_name: &'r str,
+    /// Not empty; `None`: people are identified by address.
+    pub external_id: Option<&'r str>,
     /// `None`: not mapped, or blank.
     pub status: Option<Status>,
+    /// None: not mapped, or blank.
+    pub roles: Roles,
     /// The groups that the user is added to: sorted, each once.
     pub groups: Vec<u64>,
     /// Parts of the cell that name no group of the portal.
     pub unknown_groups: Vec<&'r str>,
+    /// The parts of the cell, addresses or not; who they are is the plan's to find out.
+    pub managers: Vec<&'r str>,
     /// The custom fields that the row has something to say about; `None` clears.
     pub custom: Vec<(&'r CustomFieldName, Option<&'r str>)>,
 }
@@ -40,39 +48,58 @@ pub struct Person {
     pub first_name: String,
     /// Not empty.
     pub last_name: String,
+    /// Not empty; `None`: people are identified by address.
+    pub external_id: Option<String>,
     /// `None`: not mapped, or blank.
     pub status: Option<Status>,
+    /// None: not mapped, or blank.
+    pub roles: Roles,
     /// The groups that the user is added to: sorted, each once.
     pub groups: Vec<u64>,
+    /// Those who were found; none keeps whom the user has.
+    pub managers: Vec<UserId>,
     /// The custom fields that the row has something to say about; `None` clears.
     pub custom: Vec<(CustomFieldName, Option<String>)>,
     /// Over all of these.
     pub fingerprint: Fingerprint,
 }
 
-impl From<UserRecord<'_>> for Person {
-    fn from(record: UserRecord<'_>) -> Self {
-        let fingerprint = record.fingerprint();
-        let UserRecord {
-            email,
-            first_name,
-            last_name,
-            status,
-            groups,
-            unknown_groups: _,
-            custom,
-        } = record;
-        let custom = custom
-            .into_iter()
-            .map(|(name, value)| (name.clone(), value.map(str::to_owned)));
+impl Person {
+    /// A row whose managers were found: sorted, each once.
+    pub fn new(record: &UserRecord<'_>, managers: &[UserId]) -> Self {
+        let custom = record
+            .custom
+            .iter()
+            .map(|(name, value)| ((*name).clone(), value.map(str::to_owned)));
         Person {
-            email: email.to_owned(),
-            first_name: first_name.to_owned(),
-            last_name: last_name.to_owned(),
-            status,
-            groups,
+            email: record.email.to_owned(),
+            first_name: record.first_name.to_owned(),
+            last_name: record.last_name.to_owned(),
+            external_id: record.external_id.map(str::to_owned),
+            status: record.status,
+            roles: record.roles,
+            groups: record.groups.clone(),
+            managers: managers.to_vec(),
             custom: custom.collect(),
-            fingerprint,
+            fingerprint: record.fingerprint().with_managers(managers),
+        }
+    }
+
+    /// By what the person is told from others.
+    pub fn identity(&self) -> Identity<'_> {
+        match &self.external_id {
+            Some(id) => Identity::External(id),
+            None => Identity::Email(&self.email),
+        }
+    }
+
+    /// Whether the row is about this user (`docs/rules.md`, "Identity").
+    pub fn is(&self, user: &User) -> bool {
+        let same_address =
+            || IdentityHash::of_email(&self.email) == IdentityHash::of_email(&user.email);
+        match (&self.external_id, &user.external_id) {
+            (Some(id), Some(of_user)) => id == of_user,
+            (Some(_), None) | (None, _) => same_address(),
         }
     }
 }
@@ -82,6 +109,19 @@ impl From<UserRecord<'_>> for Person {
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
+    /// The same row, once its managers were found: sorted, each once.
+    pub fn with_managers(self, managers: &[UserId]) -> Self {
+        if managers.is_empty() {
+            return self;
+        }
+        let mut bytes = Vec::with_capacity(16 * (managers.len() + 1));
+        bytes.extend_from_slice(&self.0);
+        managers
+            .iter()
+            .for_each(|manager| bytes.extend_from_slice(manager.as_bytes()));
+        Fingerprint(xxh3_128(&bytes).to_be_bytes())
+    }
+
     /// As it is stored.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0
@@ -120,9 +160,12 @@ impl<'r> UserRecord<'r> {
             email: "",
             first_name: "",
             last_name: "",
+            external_id: None,
             status: None,
+            roles: Roles::NONE,
             groups: Vec::new(),
             unknown_groups: Vec::new(),
+            managers: Vec::new(),
             custom: Vec::new(),
         };
         let mut problems = Vec::new();
@@ -147,14 +190,17 @@ impl<'r> UserRecord<'r> {
                 ));
                 continue;
             }
-            if value.is_empty() && source.field.is_required() {
+            if value.is_empty() && (source.field.is_required() || source.field == Field::ExternalId)
+            {
                 let mut problem = wrong(ProblemCode::MissingValue, "empty, and required");
                 problem.value = None;
                 problems.push(problem);
                 continue;
             }
             match &source.field {
-                Field::Email | Field::FirstName | Field::LastName if has_line_break(value) => {
+                Field::Email | Field::FirstName | Field::LastName | Field::ExternalId
+                    if has_line_break(value) =>
+                {
                     problems.push(wrong(
                         ProblemCode::ForbiddenCharacter,
                         "a line break or a NUL",
@@ -168,12 +214,21 @@ impl<'r> UserRecord<'r> {
                 },
                 Field::FirstName => record.first_name = value,
                 Field::LastName => record.last_name = value,
+                Field::ExternalId => record.external_id = Some(value),
                 Field::Status => match value {
                     "" => {}
                     "1" => record.status = Some(Status::Active),
                     "0" => record.status = Some(Status::Inactive),
                     _ => problems.push(wrong(ProblemCode::InvalidStatus, "neither 1 nor 0")),
                 },
+                Field::Role => match parts(value).find(|part| Role::named(part).is_none()) {
+                    None => record.roles = parts(value).filter_map(Role::named).collect(),
+                    Some(part) => problems.push(wrong(
+                        ProblemCode::UnknownRole,
+                        &format!("there is no role “{}”", shortened(part)),
+                    )),
+                },
+                Field::Manager => record.managers = parts(value).collect(),
                 Field::Group => {
                     for part in parts(value) {
                         match header.groups().named(part) {
@@ -218,27 +273,32 @@ impl<'r> UserRecord<'r> {
     }
 
     /// Who the row is about.
-    pub fn identity(&self) -> IdentityHash {
-        IdentityHash::of_email(self.email)
+    pub fn identity(&self) -> Identity<'r> {
+        match self.external_id {
+            Some(id) => Identity::External(id),
+            None => Identity::Email(self.email),
+        }
     }
 
-    /// Over the values as they would be stored.
+    /// Over the values as they would be stored, but for the managers, who are not known yet.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprints().0
     }
 
-    /// The fingerprint, and a hash of everything but the address, by which two rows say the same about a
-    /// person whose address they spell differently.
+    /// The fingerprint, and a hash of everything that the row says but how it spells addresses, by which two
+    /// rows say the same about a person.
     pub(crate) fn fingerprints(&self) -> (Fingerprint, u64) {
         // In full, so that a new field does not compile until it is part of this.
         let UserRecord {
             email,
             first_name,
             last_name,
+            external_id,
             status,
+            roles,
             groups,
-            // Not stored: what names no group changes nobody.
-            unknown_groups: _,
+            unknown_groups,
+            managers,
             custom,
         } = self;
         let mut text = Vec::with_capacity(256);
@@ -253,8 +313,14 @@ impl<'r> UserRecord<'r> {
         let address = 8 + "email".len() + email.len();
         part("first_name", first_name);
         part("last_name", last_name);
+        if let Some(id) = external_id {
+            part("external_id", id);
+        }
         if let Some(status) = status {
             part("status", status.as_str());
+        }
+        for role in roles.iter() {
+            part("role", role.as_str());
         }
         for group in groups {
             part("group", &group.to_string());
@@ -266,20 +332,89 @@ impl<'r> UserRecord<'r> {
                 None => part("clear ", name.as_str()),
             }
         }
-        (
-            Fingerprint(xxh3_128(&text).to_be_bytes()),
-            xxh3_64(&text[address..]),
-        )
+        let fingerprint = Fingerprint(xxh3_128(&text).to_be_bytes());
+        // What names no group changes nobody, and managers are stored as ids; but both are said.
+        let mut said = |tag: &str, mut parts: Vec<[u8; 16]>| {
+            parts.sort_unstable();
+            parts.dedup();
+            text.extend_from_slice(tag.as_bytes());
+            parts.iter().for_each(|part| text.extend_from_slice(part));
+        };
+        if external_id.is_some() {
+            said("address", vec![IdentityHash::of_email(email).to_bytes()]);
+        }
+        if !unknown_groups.is_empty() {
+            let parts = unknown_groups
+                .iter()
+                .map(|part| xxh3_128(part.as_bytes()).to_be_bytes());
+            said("unknown", parts.collect());
+        }
+        if !managers.is_empty() {
+            let parts = managers
+                .iter()
+                .map(|part| IdentityHash::of_email(part).to_bytes());
+            said("manager", parts.collect());
+        }
+        (fingerprint, xxh3_64(&text[address..]))
     }
 }
 
 /// The identity of a row as the report shows it, also where the row is not accepted.
 pub fn shown_identity<'r>(header: &Header, row: &Row<'r>) -> &'r str {
-    header
-        .sources()
-        .iter()
-        .find(|source| source.field == Field::Email)
-        .map_or("", |source| cell(header, row, source.index))
+    let field = match header.identify_by() {
+        IdentifyBy::Email => Field::Email,
+        IdentifyBy::ExternalId => Field::ExternalId,
+    };
+    cell_of(header, row, &field)
+}
+
+/// By what somebody counts as present whose row is not processed (`docs/rules.md`, "Leavers and returners").
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Presence {
+    /// The row's identity.
+    pub identity: Option<IdentityHash>,
+    /// Its address, where people are identified by external id: for whom has none yet, and for whose cannot be
+    /// read.
+    pub email: Option<IdentityHash>,
+    /// Its names.
+    pub names: Option<NamesHash>,
+}
+
+impl Presence {
+    /// Of a row that is not accepted. Everything counts of one with a wrong number of cells, since they may
+    /// stand under other names than their own; else the first of identity, address and names that can be read.
+    pub fn of(header: &Header, row: &Row<'_>, malformed: bool) -> Self {
+        let address = cell_of(header, row, &Field::Email);
+        let address = check_email(address)
+            .ok()
+            .map(|()| IdentityHash::of_email(address));
+        let external = cell_of(header, row, &Field::ExternalId);
+        let external = (!external.is_empty()).then(|| IdentityHash::of_external(external));
+        let [first, last] = [Field::FirstName, Field::LastName].map(|f| cell_of(header, row, &f));
+        let names = (!first.is_empty() && !last.is_empty()).then(|| NamesHash::of(first, last));
+        let (identity, email) = match header.identify_by() {
+            IdentifyBy::Email => (address, None),
+            IdentifyBy::ExternalId => (external, address),
+        };
+        if malformed {
+            return Presence {
+                identity,
+                email,
+                names,
+            };
+        }
+        Presence {
+            identity,
+            email,
+            names: names.filter(|_| identity.is_none() && email.is_none()),
+        }
+    }
+}
+
+/// What the row has for this field, trimmed; empty if it is not mapped.
+fn cell_of<'r>(header: &Header, row: &Row<'r>, field: &Field) -> &'r str {
+    let source = header.sources().iter().find(|it| it.field == *field);
+    source.map_or("", |source| cell(header, row, source.index))
 }
 
 /// The cell's value, trimmed.
@@ -440,7 +575,7 @@ pub(crate) mod tests {
 
     fn person(line: &str) -> Person {
         with_row(line, |header, row| {
-            Person::from(UserRecord::read(header, row).ok().unwrap())
+            Person::new(&UserRecord::read(header, row).ok().unwrap(), &[])
         })
     }
 

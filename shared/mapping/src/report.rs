@@ -2,9 +2,10 @@
 //! `rejected.csv`, the rows that were not processed in the customer's own columns. Both come from the
 //! file, the plan and the exceptions alone, so that they can be written again after a crash.
 
+use crate::fields::Field;
 use crate::file::{BOM, FEED_PROBLEM_COLUMN, FileReader, Header, Row};
 use crate::mapping::Mapping;
-use crate::plan::{Action, Exceptions, Outcome, Plan};
+use crate::plan::{Action, Applied, Instead, NoticeKind, Outcome, PlannedOther};
 use crate::problem::{Problem, ProblemCode};
 use crate::record::{UserRecord, shown_identity};
 
@@ -20,6 +21,9 @@ pub const SHOWN_PROBLEMS: usize = 24;
 /// can be wrong in all of its cells.
 const SHOWN_MESSAGE_CHARS: usize = 500;
 
+/// How many people's lines [`Reporter::write_others`] writes at a time: some 100 kB.
+const OTHERS_AT_ONCE: usize = 1_000;
+
 /// Writes the report of one file, chunk by chunk.
 pub struct Reporter<'m> {
     reader: FileReader<'m>,
@@ -29,8 +33,11 @@ pub struct Reporter<'m> {
 
 struct Pages<'m> {
     mapping: &'m Mapping,
-    plan: &'m Plan,
-    exceptions: &'m Exceptions,
+    applied: Applied<'m>,
+    /// What became of what was held, once that was approved.
+    approved: Option<Applied<'m>>,
+    /// Where the lines of people without a row go on.
+    next_other: usize,
     report: Vec<u8>,
     rejected: Vec<u8>,
     any_rejected: bool,
@@ -39,13 +46,14 @@ struct Pages<'m> {
 
 impl<'m> Reporter<'m> {
     /// At the start of a file that was read before with this mapping.
-    pub fn new(mapping: &'m Mapping, plan: &'m Plan, exceptions: &'m Exceptions) -> Self {
+    pub fn new(mapping: &'m Mapping, applied: Applied<'m>, approved: Option<Applied<'m>>) -> Self {
         let mut report = Vec::new();
         write_line(&mut report, REPORT_COLUMNS);
         let out = Pages {
             mapping,
-            plan,
-            exceptions,
+            applied,
+            approved,
+            next_other: 0,
             report,
             rejected: Vec::new(),
             any_rejected: false,
@@ -76,6 +84,11 @@ impl<'m> Reporter<'m> {
     pub fn finish(&mut self) -> Result<(), Vec<Problem>> {
         let Reporter { reader, out, .. } = self;
         reader.finish(|header, row| out.see(header, &row))
+    }
+
+    /// Writes the lines of some of the people without a row, who come last; whether there are more.
+    pub fn write_others(&mut self) -> bool {
+        self.out.others()
     }
 
     /// The lines of `report.csv` since the last call.
@@ -109,87 +122,155 @@ impl Pages<'_> {
             Ok(record) => record,
             Err(problems) => return self.not_processed(header, row, problems),
         };
-        let action = self.plan.action(number);
-        if let Some(Action::Conflict { first_row }) = action {
-            let message = format!(
-                "Row {number}: row {first_row} says something else about the same person and was used."
-            );
-            let problem = Problem::new(ProblemCode::ConflictingRow)
-                .row(row.number)
-                .message(message);
-            return self.not_processed(header, row, vec![problem]);
-        }
-        if let Some(Action::Duplicate { first_row }) = action {
-            let message = format!("Row {number}: the same as row {first_row}.");
-            return self.warn(
-                row,
-                record.email,
-                Problem::new(ProblemCode::DuplicateRow)
+        let applied = self.applied;
+        match applied.plan.action(number) {
+            Some(Action::Conflict { first_row }) => {
+                let message = format!(
+                    "Row {number}: row {first_row} says something else about the same person and was used."
+                );
+                let problem = Problem::new(ProblemCode::ConflictingRow)
                     .row(row.number)
-                    .message(message),
-            );
+                    .message(message);
+                return self.not_processed(header, row, vec![problem]);
+            }
+            Some(Action::EmailTaken) => {
+                return self.not_processed(header, row, vec![email_taken(row, &record)]);
+            }
+            Some(Action::Duplicate { first_row }) => {
+                let message = format!("Row {number}: the same as row {first_row}.");
+                let problem = Problem::new(ProblemCode::DuplicateRow)
+                    .row(row.number)
+                    .message(message);
+                return self.warn(shown_identity(header, row), problem);
+            }
+            _ => {}
         }
         for warning in record.warnings(row.number) {
-            self.warn(row, record.email, warning);
+            self.warn(shown_identity(header, row), warning);
         }
-        let planned = action.map_or(Outcome::Unchanged, |action| action.outcome());
-        let (outcome, said) = match self.exceptions.get(&number).copied().unwrap_or(planned) {
+        self.run(header, row, &record, applied);
+        if let Some(approved) = self.approved {
+            self.run(header, row, &record, approved);
+        }
+    }
+
+    /// What one run did with a row.
+    fn run(&mut self, header: &Header, row: &Row<'_>, record: &UserRecord<'_>, run: Applied<'_>) {
+        let number = u32::try_from(row.number).unwrap_or(u32::MAX);
+        let identity = shown_identity(header, row);
+        for notice in run.plan.notices(number) {
+            if notice == NoticeKind::Held {
+                if !self.is_decided(number) {
+                    self.held(&row.number.to_string(), identity);
+                }
+            } else if let Some(warning) = noticed(notice, row.number, record, run) {
+                self.warn(identity, warning);
+            }
+        }
+        let Some((step, planned)) = run.plan.step(number) else {
+            return;
+        };
+        if planned.action == Action::EmailTaken {
+            return self.not_processed(header, row, vec![email_taken(row, record)]);
+        }
+        // What an exception changed is not known; what was planned is not what happened.
+        let changed = match run.exceptions.contains_key(&step) {
+            true => Vec::new(),
+            false => changed_fields(self.mapping, planned.action),
+        };
+        self.came_out(row.number, identity, run.outcome(step), &changed);
+    }
+
+    /// Whether it is known what became of a held row.
+    fn is_decided(&self, row: u32) -> bool {
+        self.approved.is_some_and(|approved| {
+            approved.plan.action(row).is_some() || approved.plan.notices(row).next().is_some()
+        })
+    }
+
+    /// The line of somebody with a row.
+    fn came_out(&mut self, row: u64, identity: &str, outcome: Outcome, changed: &[&str]) {
+        let (outcome, said) = match outcome {
             Outcome::Unchanged | Outcome::NotProcessed => return,
             Outcome::ChangedMeanwhile => {
-                let message = format!(
-                    "Row {number}: the person was being changed elsewhere; the next file applies the row."
-                );
-                return self.warn(
-                    row,
-                    record.email,
-                    Problem::new(ProblemCode::ChangedMeanwhile)
-                        .row(row.number)
-                        .message(message),
-                );
+                return self.warn(identity, changed_meanwhile(Some(row)));
             }
             Outcome::Created => ("created", "Created"),
             Outcome::Enabled => ("enabled", "Active again"),
             Outcome::Disabled => ("disabled", "Made inactive"),
             Outcome::Updated => ("updated", "Updated"),
         };
-        // What an exception changed is not known; what was planned is not what happened.
-        let as_planned = !self.exceptions.contains_key(&number);
-        let changed = if as_planned {
-            self.changed_fields(action)
-        } else {
-            Vec::new()
-        };
         let message = if changed.is_empty() {
             format!("{said}.")
         } else {
             format!("{said}: {}.", changed.join(", "))
         };
-        let line = [
-            &row.number.to_string(),
-            record.email,
-            outcome,
-            "",
-            &changed.join("|"),
-            "",
-            &message,
-        ];
+        let (row, fields) = (row.to_string(), changed.join("|"));
+        let line = [&row, identity, outcome, "", &fields, "", &message];
         write_line(&mut self.report, line);
     }
 
-    fn changed_fields(&self, action: Option<Action>) -> Vec<&str> {
-        let Some(Action::Update { change, .. }) = action else {
-            return Vec::new();
-        };
-        let fields = self.mapping.fields().iter().enumerate();
-        fields
-            .filter(|(index, _)| change.fields.contains(*index))
-            .map(|(_, mapped)| mapped.field.as_str())
-            .collect()
+    fn others(&mut self) -> bool {
+        let (from, applied) = (self.next_other, self.applied);
+        let others = &applied.plan.others[from..];
+        self.next_other += others.len().min(OTHERS_AT_ONCE);
+        let rows = applied.plan.rows.len();
+        for (at, other) in (from..).zip(others.iter().take(OTHERS_AT_ONCE)) {
+            self.other(other, applied.outcome((rows + at) as u64));
+            if !matches!(other.instead, Some(Instead::Held { .. })) {
+                continue;
+            }
+            let decided = self.approved.and_then(|run| {
+                let same = |it: &PlannedOther| it.user_id.cmp(&other.user_id);
+                let at = run.plan.others.binary_search_by(same).ok()?;
+                let step = (run.plan.rows.len() + at) as u64;
+                Some((run.plan.other(step)?, run.outcome(step)))
+            });
+            match decided {
+                Some((other, outcome)) => self.other(other, outcome),
+                None => self.held("", &other.identity),
+            }
+        }
+        self.next_other < applied.plan.others.len()
     }
 
-    fn warn(&mut self, row: &Row<'_>, identity: &str, problem: Problem) {
+    /// The line of somebody without a row.
+    fn other(&mut self, other: &PlannedOther, outcome: Outcome) {
+        let made_manager = other.change.is_some_and(|change| change.made_manager);
+        let field = if made_manager {
+            Field::Role.as_str()
+        } else {
+            ""
+        };
+        let (outcome, message) = match outcome {
+            Outcome::Disabled => ("disabled", "Made inactive: not in the file."),
+            Outcome::Updated => ("updated", "Given the role Manager."),
+            Outcome::ChangedMeanwhile => {
+                return self.warn(&other.identity, changed_meanwhile(None));
+            }
+            _ if other.instead == Some(Instead::Protected) => {
+                return self.warn(&other.identity, Problem::new(ProblemCode::ProtectedUser));
+            }
+            _ => return,
+        };
+        let line = ["", &other.identity, outcome, "", field, "", message];
+        write_line(&mut self.report, line);
+    }
+
+    /// The line of somebody whose disable or create waits for a decision.
+    fn held(&mut self, row: &str, identity: &str) {
+        let Some(reason) = self.applied.plan.hold else {
+            return;
+        };
+        let code = reason.code();
+        let line = [row, identity, "held", code.as_str(), "", "", code.meaning()];
+        write_line(&mut self.report, line);
+    }
+
+    fn warn(&mut self, identity: &str, problem: Problem) {
+        let row = problem.row.map(|row| row.to_string()).unwrap_or_default();
         let line = [
-            &row.number.to_string(),
+            &row,
             identity,
             "warning",
             problem.code.as_str(),
@@ -253,6 +334,110 @@ impl Pages<'_> {
             }
             self.problems.push(problem);
         }
+    }
+}
+
+/// The names of the fields that an action changes.
+fn changed_fields(mapping: &Mapping, action: Action) -> Vec<&str> {
+    let (change, terms) = match action {
+        Action::Update { change, .. } => (Some(change), None),
+        Action::Create { terms, .. } => (None, Some(terms)),
+        _ => (None, None),
+    };
+    let fields = mapping.fields().iter().enumerate();
+    let mut changed: Vec<&str> = fields
+        .filter(|(index, _)| change.is_some_and(|change| change.fields.contains(*index)))
+        .map(|(_, mapped)| mapped.field.as_str())
+        .collect();
+    let made_manager = change.is_some_and(|change| change.made_manager)
+        || terms.is_some_and(|terms| terms.becomes_manager);
+    if made_manager {
+        changed.push(Field::Role.as_str());
+    }
+    changed
+}
+
+fn email_taken(row: &Row<'_>, record: &UserRecord<'_>) -> Problem {
+    let message = format!(
+        "Row {}: the address is somebody else's in this portal.",
+        row.number
+    );
+    Problem::new(ProblemCode::EmailTaken)
+        .row(row.number)
+        .field(Field::Email.as_str())
+        .value(record.email)
+        .message(message)
+}
+
+fn changed_meanwhile(row: Option<u64>) -> Problem {
+    let problem = Problem::new(ProblemCode::ChangedMeanwhile);
+    match row {
+        Some(row) => problem.row(row).message(format!(
+            "Row {row}: the person was being changed elsewhere; the next file applies the row."
+        )),
+        None => problem,
+    }
+}
+
+/// The warning that a notice is.
+fn noticed(
+    notice: NoticeKind,
+    row: u64,
+    record: &UserRecord<'_>,
+    run: Applied<'_>,
+) -> Option<Problem> {
+    let of_manager = |code: ProblemCode, part: u16, what: &str| {
+        let address = record.managers.get(usize::from(part)).copied();
+        let address = address.unwrap_or_default();
+        Problem::new(code)
+            .row(row)
+            .field(Field::Manager.as_str())
+            .value(address)
+            .message(format!("Row {row}: {what}."))
+    };
+    let problem = match notice {
+        NoticeKind::Held => return None,
+        NoticeKind::EmailShared => Problem::new(ProblemCode::EmailSharedWithOtherPortal)
+            .row(row)
+            .field(Field::Email.as_str())
+            .value(record.email)
+            .message(format!(
+                "Row {row}: the person's address also belongs to a user of another portal and was not changed."
+            )),
+        NoticeKind::ManagerNotFound { part } => {
+            of_manager(ProblemCode::ManagerNotFound, part, "nobody has the manager's address")
+        }
+        NoticeKind::ManagerSelf { part } => {
+            of_manager(ProblemCode::ManagerSelf, part, "the manager is the person of the row")
+        }
+        NoticeKind::ManagerLoop { circle } => {
+            let rows = run.plan.circles.get(circle as usize)?;
+            Problem::new(ProblemCode::ManagerLoop)
+                .row(row)
+                .field(Field::Manager.as_str())
+                .message(format!("{} manage one another in a circle.", named(rows)))
+        }
+        NoticeKind::Protected => Problem::new(ProblemCode::ProtectedUser)
+            .row(row)
+            .message(format!(
+                "Row {row}: {}",
+                ProblemCode::ProtectedUser.meaning()
+            )),
+    };
+    Some(problem)
+}
+
+/// A circle can be as long as the file.
+const NAMED_ROWS: usize = 20;
+
+fn named(rows: &[u32]) -> String {
+    let shown: Vec<String> = rows.iter().take(NAMED_ROWS).map(u32::to_string).collect();
+    match rows.len().saturating_sub(NAMED_ROWS) {
+        0 => format!("The people of the rows {}", shown.join(", ")),
+        more => format!(
+            "The people of the rows {} and {more} more",
+            shown.join(", ")
+        ),
     }
 }
 

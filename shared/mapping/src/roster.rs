@@ -1,75 +1,203 @@
-//! The portal's people in brief: enough to tell who is new, who is unchanged, and whom to look at more
-//! closely. Whole users are not kept here; a million of them would not fit.
+//! The portal's people in brief: enough to tell who is new, who is missing, who is unchanged, and whom to
+//! look at more closely. Whole users are not kept here; a million of them would not fit.
 
-use crate::identity::{EmailKey, IdentityHash, PortalId, UserId};
+use crate::fields::Status;
+use crate::identity::{Identity, IdentityHash, NamesHash, PortalId, UserId};
+use crate::mapping::IdentifyBy;
 use crate::record::Fingerprint;
+use crate::role::{Role, Roles};
+
+/// What is read of one user.
+#[derive(Clone, Copy)]
+pub struct Brief<'u> {
+    /// Who it is.
+    pub user_id: UserId,
+    /// The address, or its key.
+    pub email: &'u str,
+    /// Exactly.
+    pub external_id: Option<&'u str>,
+    /// Whether the user can sign in.
+    pub status: Status,
+    /// All roles.
+    pub roles: Roles,
+    /// Those that the feed gave.
+    pub feed_roles: Roles,
+    /// A row was accepted for the user once.
+    pub feed_managed: bool,
+    /// The user was named as a manager once.
+    pub manager_granted: bool,
+    /// The feed made the user inactive, because of an absence.
+    pub disabled_by_absence: bool,
+    /// Of the row that was applied last.
+    pub fingerprint: Option<Fingerprint>,
+}
 
 /// One user in brief.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RosterEntry {
     /// By which rows find the user.
     pub identity: IdentityHash,
+    /// The user's address.
+    pub email: IdentityHash,
     /// Who it is.
     pub user_id: UserId,
-    /// Of the row that was applied last.
+    /// Of the row that was applied last; counts only for users whom the feed manages.
     pub fingerprint: Option<Fingerprint>,
-    /// A fingerprint counts only for users whom the feed manages.
+    /// The user can sign in.
+    pub active: bool,
+    /// A row was accepted for the user once.
     pub feed_managed: bool,
+    /// The user has an external id, whether or not people are identified by it.
+    pub has_external_id: bool,
+    /// The user has the role `Administrator`.
+    pub administrator: bool,
+    /// The feed gave it, so that the feed can take it away.
+    pub administrator_by_feed: bool,
+    /// The user was named as a manager once.
+    pub manager_granted: bool,
+    /// The feed made the user inactive, because of an absence.
+    pub disabled_by_absence: bool,
 }
 
-/// All of a portal's users in brief, found by identity and by id.
+impl RosterEntry {
+    /// A user, told from others as the mapping says.
+    pub fn new(user: Brief<'_>, identify_by: IdentifyBy) -> Self {
+        let email = IdentityHash::of_email(user.email.trim());
+        let identity = match (identify_by, user.external_id) {
+            (IdentifyBy::ExternalId, Some(id)) => IdentityHash::of_external(id),
+            // Without an external id, no row of such a mapping finds the user by identity.
+            (IdentifyBy::ExternalId, None) | (IdentifyBy::Email, _) => email,
+        };
+        RosterEntry {
+            identity,
+            email,
+            user_id: user.user_id,
+            fingerprint: user.fingerprint,
+            active: user.status == Status::Active,
+            feed_managed: user.feed_managed,
+            has_external_id: user.external_id.is_some(),
+            administrator: user.roles.contains(Role::Administrator),
+            administrator_by_feed: user.feed_roles.contains(Role::Administrator),
+            manager_granted: user.manager_granted,
+            disabled_by_absence: user.disabled_by_absence,
+        }
+    }
+}
+
+/// Where a user stands in the roster.
+pub(crate) type Place = u32;
+
+/// All of a portal's users in brief, found by identity, by address and by id.
 #[derive(Default)]
 pub struct Roster {
-    /// Sorted by identity, then id: two lists and a binary search take a fraction of a hash map's memory.
-    by_identity: Vec<RosterEntry>,
-    /// Places in `by_identity`, sorted by user id.
-    by_id: Vec<u32>,
+    /// Sorted by identity, then id: lists and a binary search take a fraction of a hash map's memory.
+    entries: Vec<RosterEntry>,
+    /// Places, sorted by user id.
+    by_id: Vec<Place>,
+    /// Places, sorted by address, then id; empty where that is the identity.
+    by_email: Vec<Place>,
+    /// Sorted; empty where nobody has to be found by name.
+    names: Vec<(NamesHash, UserId)>,
 }
 
 impl Roster {
     /// Of entries in any order.
     pub fn new(mut entries: Vec<RosterEntry>) -> Self {
         entries.sort_unstable_by_key(|entry| (entry.identity, entry.user_id));
-        let mut by_id: Vec<u32> = (0..).take(entries.len()).collect();
+        let places = || (0..).take(entries.len());
+        let mut by_id: Vec<Place> = places().collect();
         by_id.sort_unstable_by_key(|place| entries[*place as usize].user_id);
+        let mut by_email = Vec::new();
+        if entries.iter().any(|entry| entry.identity != entry.email) {
+            by_email.extend(places());
+            by_email.sort_unstable_by_key(|place| {
+                let entry = &entries[*place as usize];
+                (entry.email, entry.user_id)
+            });
+        }
         Roster {
-            by_identity: entries,
+            entries,
             by_id,
+            by_email,
+            names: Vec::new(),
         }
     }
 
+    /// With everybody's names, for rows that have nothing else by which their person can be told.
+    pub fn with_names(mut self, mut names: Vec<(NamesHash, UserId)>) -> Self {
+        names.sort_unstable();
+        self.names = names;
+        self
+    }
+
+    /// How many users there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All of them, in the order of their places.
+    pub(crate) fn entries(&self) -> &[RosterEntry] {
+        &self.entries
+    }
+
+    pub(crate) fn at(&self, place: Place) -> &RosterEntry {
+        &self.entries[place as usize]
+    }
+
     /// The user with this identity. Should two have it, always the same one.
-    pub fn find(&self, identity: IdentityHash) -> Option<&RosterEntry> {
+    pub(crate) fn find(&self, identity: IdentityHash) -> Option<Place> {
         let at = self
-            .by_identity
+            .entries
             .partition_point(|entry| entry.identity < identity);
-        self.by_identity
-            .get(at)
-            .filter(|entry| entry.identity == identity)
+        let found = self.entries.get(at)?.identity == identity;
+        found.then(|| Place::try_from(at).ok()).flatten()
+    }
+
+    /// The user with this address. Should two have it, always the same one.
+    pub(crate) fn find_by_email(&self, email: IdentityHash) -> Option<Place> {
+        if self.by_email.is_empty() {
+            return self.find(email);
+        }
+        let at = self
+            .by_email
+            .partition_point(|place| self.at(*place).email < email);
+        let place = *self.by_email.get(at)?;
+        (self.at(place).email == email).then_some(place)
+    }
+
+    /// Everybody who has these names.
+    pub(crate) fn named(&self, names: NamesHash) -> impl Iterator<Item = Place> {
+        let from = self.names.partition_point(|(known, _)| *known < names);
+        self.names[from..]
+            .iter()
+            .take_while(move |(known, _)| *known == names)
+            .filter_map(|(_, user_id)| self.holder(*user_id))
     }
 
     /// The user with this id.
-    pub fn holder(&self, user_id: UserId) -> Option<&RosterEntry> {
-        let entry = |place: &u32| &self.by_identity[*place as usize];
+    pub(crate) fn holder(&self, user_id: UserId) -> Option<Place> {
         let at = self
             .by_id
-            .partition_point(|place| entry(place).user_id < user_id);
-        self.by_id
-            .get(at)
-            .map(entry)
-            .filter(|found| found.user_id == user_id)
+            .partition_point(|place| self.at(*place).user_id < user_id);
+        let place = *self.by_id.get(at)?;
+        (self.at(place).user_id == user_id).then_some(place)
     }
 
-    /// The id of a person to be created with this address: the first that nobody holds under another
-    /// identity. Somebody created as this address may have moved to another since; the next person to
-    /// have it is somebody else (`docs/rules.md`, "User ids").
-    pub fn next_user_id(&self, portal: PortalId, email: &EmailKey) -> UserId {
-        let identity = IdentityHash::of_email(email.as_str());
+    /// The id of a person to be created with this identity: the first that nobody holds under another one.
+    /// Somebody created as this address may have moved to another since; the next person to have it is
+    /// somebody else (`docs/rules.md`, "User ids").
+    pub fn next_user_id(&self, portal: PortalId, identity: &Identity<'_>) -> UserId {
+        let hash = identity.hash();
         let mut n = 0;
         loop {
-            let user_id = UserId::by_email(portal, email, n);
+            let user_id = UserId::of(portal, identity, n);
             match self.holder(user_id) {
-                Some(holder) if holder.identity != identity => n += 1,
+                Some(holder) if self.at(holder).identity != hash => n += 1,
                 _ => return user_id,
             }
         }

@@ -5,10 +5,11 @@
 use std::path::Path;
 
 /// Parsers, hashes and derives: crates that compute and do nothing else.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "csv",
     "csv-core",
     "memchr",
+    "petgraph",
     "postcard",
     "serde",
     "thiserror",

@@ -4,7 +4,7 @@ use super::cells::{Cells, Row};
 use super::lines::Line;
 use crate::fields::Field;
 use crate::group::Groups;
-use crate::mapping::{MappedField, Mapping, OnEmpty, column_key};
+use crate::mapping::{IdentifyBy, MappedField, Mapping, OnEmpty, column_key};
 use crate::problem::{Problem, ProblemCode};
 use crate::report::unprotect;
 
@@ -27,6 +27,7 @@ pub struct Header {
     columns: Vec<String>,
     sources: Vec<Source>,
     groups: Groups,
+    identify_by: IdentifyBy,
     /// The places of the customer's own columns.
     own: Vec<usize>,
     /// How many of those come before the nameless ones at the end.
@@ -95,6 +96,7 @@ impl Header {
                 columns,
                 sources,
                 groups: mapping.groups().clone(),
+                identify_by: mapping.identify_by(),
                 own,
                 named,
                 protected,
@@ -123,6 +125,11 @@ impl Header {
     /// What the values of `group` mean.
     pub(crate) fn groups(&self) -> &Groups {
         &self.groups
+    }
+
+    /// By what people are told apart.
+    pub(crate) fn identify_by(&self) -> IdentifyBy {
+        self.identify_by
     }
 
     /// The customer's name for the column that feeds `field`.

@@ -1,0 +1,354 @@
+//! The last step of planning: rows are compared with their users as a whole, where hashes say that something
+//! differs; and those without a row are looked at.
+
+use super::join::{Claim, Joined, Seen, Standing};
+use super::managers::{Managers, Named};
+use super::naming::Naming;
+use super::safety::Safety;
+use super::{
+    Action, Counts, HeldRow, Instead, Notice, NoticeKind, Plan, PlannedOther, PlannedRow, Span,
+};
+use crate::fields::Field;
+use crate::identity::UserId;
+use crate::mapping::IdentifyBy;
+use crate::record::{Person, UserRecord};
+use crate::roster::Place;
+use crate::user::{Decision, User, WithoutRow, decide, decide_without_row};
+use thiserror::Error;
+
+/// A plan whose rows have to be compared with their people. Shown every row of the file once, if
+/// [`Comparing::has_differences`], and everybody in [`Comparing::others`].
+pub struct Comparing<'p> {
+    joined: Joined<'p>,
+    safety: Safety,
+    ids: Vec<Option<UserId>>,
+    managers: Managers,
+    named: Named,
+    /// In the file's order.
+    open: Vec<(u32, Open)>,
+    others: Vec<(Place, Option<PlannedOther>)>,
+    held_rows: Vec<HeldRow>,
+    manager_ids: Vec<UserId>,
+}
+
+/// What is known of a row that is not simply unchanged.
+enum Open {
+    Differs,
+    Unchanged,
+    Planned(PlannedRow),
+}
+
+/// There is no plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotPlanned {
+    /// A row was not compared, and a plan that forgets a person must not be applied.
+    #[error("row {0} was forgotten while planning")]
+    Forgotten(u32),
+    /// People are not any more as the roster had them; planning anew helps.
+    #[error("people were changed while the file was planned")]
+    RosterChanged,
+}
+
+impl<'p> Comparing<'p> {
+    pub(super) fn new(naming: Naming<'p>) -> Self {
+        let Naming {
+            mut joined,
+            safety,
+            ids,
+            ..
+        } = naming;
+        let new_id = |number: u32| ids.get(number as usize).copied().flatten();
+        let managers = Managers::find(&joined, new_id);
+        let roster = joined.roster;
+        let own = |claim: &Claim, number: u32| match claim.place {
+            Some(place) => Some(roster.at(place).user_id),
+            None => new_id(number),
+        };
+        let named = managers.name(&mut joined, own);
+        let mut comparing = Comparing {
+            joined,
+            safety,
+            ids,
+            managers,
+            named,
+            open: Vec::new(),
+            others: Vec::new(),
+            held_rows: Vec::new(),
+            manager_ids: Vec::new(),
+        };
+        for number in 0..comparing.joined.rows.len() {
+            comparing.open(number);
+        }
+        let missing = comparing.safety.missing.iter().copied();
+        let protected = comparing.safety.protected.iter().copied();
+        let without_row = |place: &Place| comparing.joined.seen[*place as usize] == Seen::No;
+        let mut others: Vec<Place> = missing
+            .chain(protected.filter(without_row))
+            .chain(comparing.named.others.iter().copied())
+            .collect();
+        others.sort_unstable_by_key(|place| roster.at(*place).user_id);
+        others.dedup();
+        comparing.others = others.into_iter().map(|place| (place, None)).collect();
+        comparing
+    }
+
+    /// Opens a row whose user is to be looked at, and plans one whose person is new.
+    fn open(&mut self, number: usize) {
+        let (row, claim) = (self.joined.rows[number], self.joined.claims[number]);
+        let new = self.ids.get(number).copied().flatten();
+        match (claim.standing, claim.place, new) {
+            (Standing::Aside | Standing::Refused, ..) => {}
+            (Standing::Used, Some(place), _) => {
+                let entry = *self.joined.roster.at(place);
+                let managers = self.managers.of(&self.joined, number, entry.user_id);
+                let fingerprint = row.fingerprint.with_managers(&managers);
+                let comes_back = !entry.active && entry.disabled_by_absence;
+                let same = entry.feed_managed
+                    && entry.fingerprint == Some(fingerprint)
+                    && claim.terms == Default::default()
+                    && (!comes_back || self.joined.mapping.maps(&Field::Status));
+                if !same {
+                    self.open.push((row.row, Open::Differs));
+                }
+            }
+            (Standing::Held, None, Some(user_id)) => {
+                let planned = PlannedRow::of(row.row, Action::HoldCreate { user_id });
+                self.open.push((row.row, Open::Planned(planned)));
+            }
+            (Standing::Used, None, Some(user_id)) => {
+                let terms = claim.terms;
+                let managers = self.managers.of(&self.joined, number, user_id);
+                let planned = PlannedRow {
+                    managers: self.keep_managers(&managers),
+                    ..PlannedRow::of(row.row, Action::Create { user_id, terms })
+                };
+                self.open.push((row.row, Open::Planned(planned)));
+            }
+            // Never named: `finish` finds it forgotten.
+            (Standing::Used | Standing::Held, None, None) | (Standing::Held, Some(_), _) => {
+                self.open.push((row.row, Open::Differs));
+            }
+        }
+    }
+
+    fn keep_managers(&mut self, managers: &[UserId]) -> Span {
+        let start = u32::try_from(self.manager_ids.len()).unwrap_or(u32::MAX);
+        self.manager_ids.extend_from_slice(managers);
+        Span {
+            start,
+            // A value has at most 1,000 characters.
+            len: u16::try_from(managers.len()).unwrap_or(u16::MAX),
+        }
+    }
+
+    /// Whether the file has to be looked at once more.
+    pub fn has_differences(&self) -> bool {
+        self.open
+            .iter()
+            .any(|(_, open)| matches!(open, Open::Differs))
+    }
+
+    /// Whom to look at as a whole for this row, if anybody.
+    pub fn differs(&self, row: u32) -> Option<UserId> {
+        if !matches!(self.open[self.place(row)?].1, Open::Differs) {
+            return None;
+        }
+        let number = self.joined.number_of(row)?;
+        let place = self.joined.claims[number].place?;
+        Some(self.joined.roster.at(place).user_id)
+    }
+
+    fn place(&self, row: u32) -> Option<usize> {
+        self.open.binary_search_by_key(&row, |(row, _)| *row).ok()
+    }
+
+    /// What a row says, with its managers found.
+    pub fn person(&self, row: u32, record: &UserRecord<'_>, user_id: UserId) -> Person {
+        let number = self.joined.number_of(row);
+        let managers = number.map(|number| self.managers.of(&self.joined, number, user_id));
+        Person::new(record, &managers.unwrap_or_default())
+    }
+
+    /// The user of a row that differs was looked at: as it is, and its version.
+    ///
+    /// # Errors
+    ///
+    /// The user is gone, or somebody else.
+    pub fn settle(
+        &mut self,
+        row: u32,
+        person: &Person,
+        user_id: UserId,
+        found: Option<(&User, u64)>,
+    ) -> Result<(), NotPlanned> {
+        let (user, version) = found.ok_or(NotPlanned::RosterChanged)?;
+        let number = self
+            .joined
+            .number_of(row)
+            .ok_or(NotPlanned::Forgotten(row))?;
+        let terms = self.joined.claims[number].terms;
+        if !person.is(user) {
+            return Err(NotPlanned::RosterChanged);
+        }
+        let decision = decide(self.joined.mapping, person, terms, user);
+        let action = match &decision {
+            Decision::Unchanged => None,
+            Decision::Refresh(_) => Some(Action::Refresh { user_id, terms }),
+            Decision::Update(_, change) => Some(Action::Update {
+                user_id,
+                terms,
+                change: *change,
+            }),
+        };
+        if self.safety.held.contains(&number) {
+            let changes = u64::from(matches!(decision, Decision::Update(..)));
+            self.held_rows.push(HeldRow {
+                row,
+                user_id,
+                version: version + changes,
+            });
+        }
+        let place = self.place(row).ok_or(NotPlanned::Forgotten(row))?;
+        self.open[place].1 = match action {
+            None => Open::Unchanged,
+            Some(action) => Open::Planned(PlannedRow {
+                managers: self.keep_managers(&person.managers),
+                ..PlannedRow::of(row, action)
+            }),
+        };
+        Ok(())
+    }
+
+    /// People without a row that is applied who have to be looked at.
+    pub fn others(&self) -> Vec<UserId> {
+        let place = |(place, _): &(Place, Option<PlannedOther>)| *place;
+        self.others
+            .iter()
+            .map(|other| self.joined.roster.at(place(other)).user_id)
+            .collect()
+    }
+
+    /// One of [`Comparing::others`] was looked at: as it is, and its version. Whoever is gone is nobody's concern.
+    pub fn settle_other(&mut self, user_id: UserId, found: Option<(&User, u64)>) {
+        let roster = self.joined.roster;
+        let at = self
+            .others
+            .binary_search_by_key(&user_id, |(place, _)| roster.at(*place).user_id);
+        let Ok(at) = at else { return };
+        let Some((user, version)) = found else {
+            self.others.remove(at);
+            return;
+        };
+        let place = self.others[at].0;
+        let missing = self.safety.missing.binary_search(&place).is_ok();
+        let held = missing && self.safety.hold.is_some();
+        let what = WithoutRow {
+            disable: missing && !held,
+            becomes_manager: self.named.others.contains(&place),
+        };
+        let change = match decide_without_row(what, user, "") {
+            Decision::Update(_, change) => Some(change),
+            Decision::Refresh(_) | Decision::Unchanged => None,
+        };
+        let instead = if held {
+            let version = version + u64::from(change.is_some());
+            Some(Instead::Held { version })
+        } else {
+            let protected = self.safety.protected.contains(&place);
+            protected.then_some(Instead::Protected)
+        };
+        let external = user.external_id.as_ref();
+        let by_external = self.joined.mapping.identify_by() == IdentifyBy::ExternalId;
+        let identity = external.filter(|_| by_external).unwrap_or(&user.email);
+        self.others[at].1 = Some(PlannedOther {
+            user_id,
+            identity: identity.clone(),
+            what,
+            change,
+            instead,
+        });
+    }
+
+    pub(super) fn joined(&self) -> &Joined<'p> {
+        &self.joined
+    }
+
+    /// The plan.
+    ///
+    /// # Errors
+    ///
+    /// Somebody was never looked at.
+    pub fn finish(self) -> Result<Plan, NotPlanned> {
+        let mut rows = self.joined.settled.clone();
+        for (row, open) in self.open {
+            match open {
+                Open::Differs => return Err(NotPlanned::Forgotten(row)),
+                Open::Unchanged => {}
+                Open::Planned(planned) => rows.push(planned),
+            }
+        }
+        rows.sort_unstable_by_key(|planned| planned.row);
+        let others: Option<Vec<PlannedOther>> =
+            self.others.iter().map(|(_, other)| other.clone()).collect();
+        let others = others.ok_or(NotPlanned::RosterChanged)?;
+        let mut held_rows = self.held_rows;
+        held_rows.sort_unstable_by_key(|held| held.row);
+        let mut notices = self.named.notices;
+        let notice = |row: u32, kind| Notice { row, kind };
+        for (number, (row, claim)) in self.joined.rows.iter().zip(&self.joined.claims).enumerate() {
+            if claim.is_used() && claim.terms.keep_address {
+                notices.push(notice(row.row, NoticeKind::EmailShared));
+            }
+            let protected = claim
+                .place
+                .is_some_and(|place| self.safety.protected.contains(&place));
+            let is_row_of = |place: Place| {
+                self.joined.seen[place as usize] == Seen::By(u32::try_from(number).unwrap_or(0))
+            };
+            if protected && claim.place.is_some_and(is_row_of) {
+                notices.push(notice(row.row, NoticeKind::Protected));
+            }
+            if claim.standing == Standing::Held {
+                notices.push(notice(row.row, NoticeKind::Held));
+            }
+        }
+        notices.extend(
+            held_rows
+                .iter()
+                .map(|held| notice(held.row, NoticeKind::Held)),
+        );
+        notices.sort_unstable();
+
+        let mut plan = Plan {
+            rows,
+            others,
+            notices,
+            circles: self.named.circles,
+            hold: self.safety.hold,
+            held_rows,
+            groups: self.joined.mapping.groups().clone(),
+            has_people: !self.joined.rows.is_empty(),
+            manager_ids: self.manager_ids,
+            counts: Counts::default(),
+        };
+        let own_warnings: u64 = self
+            .joined
+            .rows
+            .iter()
+            .zip(&self.joined.claims)
+            .filter(|(_, claim)| matches!(claim.standing, Standing::Used | Standing::Held))
+            .map(|(row, _)| u64::from(row.warnings))
+            .sum();
+        plan.count(
+            self.joined.rows.len() as u64,
+            self.joined.not_accepted,
+            // Of an approval, they were counted before.
+            if self.joined.approval {
+                0
+            } else {
+                own_warnings
+            },
+        );
+        Ok(plan)
+    }
+}
