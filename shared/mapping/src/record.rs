@@ -378,11 +378,12 @@ pub struct Presence {
     pub email: Option<IdentityHash>,
     /// Its names.
     pub names: Option<NamesHash>,
+    /// The row has a wrong number of cells, which may stand under other names than their own: everybody counts.
+    pub malformed: bool,
 }
 
 impl Presence {
-    /// Of a row that is not accepted. Everything counts of one with a wrong number of cells, since they may
-    /// stand under other names than their own; else the first of identity, address and names that can be read.
+    /// Of a row that is not accepted.
     pub fn of(header: &Header, row: &Row<'_>, malformed: bool) -> Self {
         let address = cell_of(header, row, &Field::Email);
         let address = check_email(address)
@@ -396,17 +397,12 @@ impl Presence {
             IdentifyBy::Email => (address, None),
             IdentifyBy::ExternalId => (external, address),
         };
-        if malformed {
-            return Presence {
-                identity,
-                email,
-                names,
-            };
-        }
+        let unreadable = identity.is_none() && email.is_none();
         Presence {
             identity,
             email,
-            names: names.filter(|_| identity.is_none() && email.is_none()),
+            names: names.filter(|_| malformed || unreadable),
+            malformed,
         }
     }
 }

@@ -236,6 +236,9 @@ impl Pages<'_> {
 
     /// The line of somebody without a row.
     fn other(&mut self, other: &PlannedOther, outcome: Outcome) {
+        if other.instead == Some(Instead::Protected) {
+            self.warn(&other.identity, Problem::new(ProblemCode::ProtectedUser));
+        }
         let made_manager = other.change.is_some_and(|change| change.made_manager);
         let field = if made_manager {
             Field::Role.as_str()
@@ -247,9 +250,6 @@ impl Pages<'_> {
             Outcome::Updated => ("updated", "Given the role Manager."),
             Outcome::ChangedMeanwhile => {
                 return self.warn(&other.identity, changed_meanwhile(None));
-            }
-            _ if other.instead == Some(Instead::Protected) => {
-                return self.warn(&other.identity, Problem::new(ProblemCode::ProtectedUser));
             }
             _ => return,
         };

@@ -98,6 +98,17 @@ impl<'p> Joined<'p> {
         for presence in &scan.presences {
             joined.count_as_present(presence);
         }
+        for number in 0..joined.rows.len() {
+            // The others were counted with the first row of their person.
+            if joined.claims[number].standing == Standing::Aside {
+                let row = joined.rows[number];
+                joined.count_as_present(&Presence {
+                    identity: Some(row.identity),
+                    email: Some(row.email),
+                    ..Presence::default()
+                });
+            }
+        }
         joined
     }
 
@@ -167,17 +178,17 @@ impl<'p> Joined<'p> {
 
     fn count_as_present(&mut self, presence: &Presence) {
         let by_identity = presence.identity.and_then(|it| self.roster.find(it));
-        let by_address = || {
-            let place = self.roster.find_by_email(presence.email?)?;
-            let entry = self.roster.at(place);
-            (presence.identity.is_none() || !entry.has_external_id).then_some(place)
-        };
-        let found = by_identity.or_else(by_address);
+        let by_address = presence.email.and_then(|it| self.roster.find_by_email(it));
+        let by_address = by_address.filter(|place| {
+            let adoptable = by_identity.is_none() && !self.roster.at(*place).has_external_id;
+            presence.malformed || presence.identity.is_none() || adoptable
+        });
+        let found = by_identity.into_iter().chain(by_address);
         let named = presence
             .names
             .into_iter()
             .flat_map(|it| self.roster.named(it));
-        for place in found.into_iter().chain(named) {
+        for place in found.chain(named) {
             let seen = &mut self.seen[place as usize];
             if *seen == Seen::No {
                 *seen = Seen::Present;
