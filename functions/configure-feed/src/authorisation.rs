@@ -54,7 +54,10 @@ pub(crate) async fn withdraw(
     State(context): State<Context>,
 ) -> Result<StatusCode, Refusal> {
     match context.feed.authorise(portal_id, None).await? {
-        true => Ok(StatusCode::NO_CONTENT),
+        true => {
+            context.end_hold(portal_id).await?;
+            Ok(StatusCode::NO_CONTENT)
+        }
         false => Err(Refusal::new(ProblemCode::PortalNotFound)),
     }
 }

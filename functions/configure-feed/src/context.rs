@@ -3,7 +3,7 @@
 use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use platform::clock::Clock;
-use platform::feed::{FeedTable, Portal};
+use platform::feed::{Decision, FeedTable, Portal};
 use platform::web::Refusal;
 
 /// What every route is given.
@@ -20,5 +20,20 @@ impl Context {
             .portal(portal_id)
             .await?
             .ok_or_else(|| Refusal::new(ProblemCode::PortalNotFound))
+    }
+
+    /// The mapping or the authorisation was changed: whatever is held has waited for something else. Should this not
+    /// be written, an approval still finds that it comes too late.
+    pub(crate) async fn end_hold(&self, portal_id: PortalId) -> Result<(), Refusal> {
+        let portal = self.portal(portal_id).await?;
+        if let Some(hold) = &portal.hold
+            && hold.is_superseded(&portal, (self.clock)())
+        {
+            let decision = Decision::Superseded;
+            self.feed
+                .end_hold(portal_id, hold.upload_id, decision)
+                .await?;
+        }
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod authorisation;
 mod context;
 mod feed_mapping;
+mod feed_settings;
 mod portal;
 mod routes;
 

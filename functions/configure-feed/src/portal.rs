@@ -4,7 +4,7 @@ use crate::context::Context;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use mapping::fields::{CustomFieldName, NotAFieldName};
+use mapping::fields::{CustomFieldName, Field, NotAFieldName};
 use mapping::identity::PortalId;
 use mapping::problem::{Problem, ProblemCode};
 use platform::feed::{Group, NamedField, Portal, PortalSettings};
@@ -177,13 +177,19 @@ async fn fields_in_use(
         .fields
         .iter()
         .filter(|line| left.find(&line.field).is_none());
-    let problems = gone.map(|line| {
-        let message = format!("“{}” is used by the mapping.", line.field);
-        Problem::new(ProblemCode::FieldInUse)
-            .field(&line.field)
-            .message(message)
-    });
-    Ok(problems.collect())
+    let mut problems: Vec<Problem> = gone
+        .map(|line| {
+            let message = format!("“{}” is used by the mapping.", line.field);
+            Problem::new(ProblemCode::FieldInUse)
+                .field(&line.field)
+                .message(message)
+        })
+        .collect();
+    if mapping.draft.identity == Field::ExternalId.as_str() && !settings.external_id_enabled {
+        let field = "external_id_enabled";
+        problems.push(Problem::new(ProblemCode::ExternalIdInUse).field(field));
+    }
+    Ok(problems)
 }
 
 fn settings(body: PortalBody) -> Result<PortalSettings, Vec<Problem>> {

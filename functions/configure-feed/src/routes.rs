@@ -1,7 +1,7 @@
 //! Which request goes where. What each does stands in the file that its path names.
 
 use crate::context::Context;
-use crate::{authorisation, feed_mapping, portal};
+use crate::{authorisation, feed_mapping, feed_settings, portal};
 use axum::Router;
 use axum::routing::get;
 
@@ -16,6 +16,10 @@ pub(crate) fn routes(context: Context) -> Router {
         .route(
             "/portals/{portal_id}/feed/mapping",
             get(feed_mapping::show).put(feed_mapping::put),
+        )
+        .route(
+            "/portals/{portal_id}/feed/settings",
+            get(feed_settings::show).put(feed_settings::put),
         )
         .with_state(context)
 }

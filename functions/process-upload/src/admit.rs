@@ -1,6 +1,7 @@
 //! Whether a file may be read at all: everything that can be said without a byte of it.
 
 use crate::failure::Failure;
+use crate::hold;
 use crate::run::Run;
 use mapping::fields::FieldCatalogue;
 use mapping::mapping::Mapping;
@@ -14,6 +15,8 @@ pub(crate) enum Admission {
     Accepted(Mapping),
     /// For all these reasons.
     Refused(Vec<Problem>),
+    /// What was held is approved, and something has ended the hold between then and now.
+    Superseded,
 }
 
 /// Checks what can be checked without a byte of the file.
@@ -27,7 +30,11 @@ pub(crate) async fn admit(run: &mut Run<'_>) -> Result<Admission, Failure> {
             .await?
             .ok_or(Failure::MappingGone)?;
         let planned = run.saved().plan_by.is_some();
-        if !planned && comes_too_late(run, stored.draft.auto_disable).await? {
+        if !planned && run.is_approval() {
+            if hold::is_too_late(run).await? {
+                return Ok(Admission::Superseded);
+            }
+        } else if !planned && comes_too_late(run, stored.draft.auto_disable).await? {
             let problem = Problem::new(ProblemCode::SupersededByNewerFile);
             return Ok(Admission::Refused(vec![problem]));
         }

@@ -1,5 +1,5 @@
 //! The file is read again, and what the plan marks is written, and nothing else: each person at most once,
-//! in conditional batches. Applying a plan again is safe: what this upload has written is recognised.
+//! in conditional batches; first the people of the rows, then those without a row. Applying a plan again is safe: what this upload has written is recognised.
 
 use crate::failure::Failure;
 use crate::pace::Pace;
@@ -7,13 +7,15 @@ use crate::run::Run;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use mapping::file::{FileReader, Header, Row};
-use mapping::identity::{EmailKey, PortalId, UserId};
+use mapping::identity::{PortalId, UserId};
 use mapping::mapping::Mapping;
-use mapping::plan::{Action, Exceptions, Outcome, Plan, decode_exceptions};
+use mapping::plan::{Action, Exceptions, Instead, Outcome, Plan, PlannedOther, decode_exceptions};
 use mapping::record::{Person, UserRecord};
-use mapping::user::{Decision, User, decide};
+use mapping::user::{
+    Decision, Terms, User, WithoutRow, decide, decide_approved, decide_without_row,
+};
 use platform::clock::Clock;
-use platform::feed::{Assignment, FeedTable, Lease, UploadId};
+use platform::feed::{Assignment, FeedTable, Lease, Saved, UploadId};
 use platform::pause::Pause;
 use platform::users::{
     StoredUser, UserWrite, Users, WRITE_BATCH, WriteContext, WriteKind, Written,
@@ -23,9 +25,6 @@ use std::collections::BTreeSet;
 /// How often a person who is being changed elsewhere is decided again before the row is left for the
 /// next file.
 const TRIES: u32 = 5;
-
-/// Part of `last_write`: the upload's first going over its people, however often that is taken up again.
-const RUN: u32 = 1;
 
 /// How far a plan was applied.
 pub(crate) enum Applied {
@@ -42,11 +41,11 @@ pub(crate) async fn apply(
     plan: &Plan,
 ) -> Result<Applied, Failure> {
     let saved = run.saved();
-    let mut exceptions = kept_exceptions(run).await?;
+    let mut exceptions = kept_exceptions(run, saved).await?;
     if saved.applied == plan.steps() {
         return Ok(Applied::Whole(exceptions));
     }
-    if plan.writes() {
+    let through = {
         let writer = Writer {
             users: run.feed.users.clone(),
             table: &run.feed.table,
@@ -54,52 +53,73 @@ pub(crate) async fn apply(
             mapping,
             portal: run.upload.portal_id,
             upload_id: run.upload.upload_id,
+            run: saved.run,
             clock: run.feed.clock,
         };
-        let through = write_people(run, &writer, plan, &mut exceptions).await?;
-        if !through {
-            return Ok(Applied::InPart);
-        }
+        let mut work = Work::after(saved.applied);
+        (!plan.writes_rows() || write_rows(run, &writer, plan, &mut work, &mut exceptions).await?)
+            && write_others(run, &writer, plan, &mut work, &mut exceptions).await?
+    };
+    if !through {
+        return Ok(Applied::InPart);
     }
     // Before the report: whoever writes it has the same exceptions, so it comes out the same.
     run.save(plan.steps(), &exceptions).await?;
     Ok(Applied::Whole(exceptions))
 }
 
-async fn kept_exceptions(run: &Run<'_>) -> Result<Exceptions, Failure> {
-    let Some(token) = run.saved().exceptions_by else {
+/// The exceptions that were met in what is saved.
+pub(crate) async fn kept_exceptions(run: &Run<'_>, saved: Saved) -> Result<Exceptions, Failure> {
+    let Some(token) = saved.exceptions_by else {
         return Ok(Exceptions::new());
     };
     let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let kept = run
-        .feed
-        .reports
-        .kept_exceptions(portal, upload, token, run.saved().applied);
+    let reports = &run.feed.reports;
+    let kept = reports.kept_exceptions(portal, upload, token, saved.applied);
     Ok(decode_exceptions(&kept.await?)?)
 }
 
-/// Whether all of the plan's steps are done; if not, the time was near its end.
-async fn write_people(
+/// What is under way of a plan.
+struct Work {
+    done_before: u64,
+    steps: Steps,
+    pace: Pace,
+}
+
+impl Work {
+    fn after(done: u64) -> Self {
+        Work {
+            done_before: done,
+            steps: Steps::after(done),
+            pace: Pace::new(),
+        }
+    }
+}
+
+/// Writes the people of the rows. Whether all are done; if not, the time was near its end.
+async fn write_rows(
     run: &mut Run<'_>,
     writer: &Writer<'_>,
     plan: &Plan,
+    work: &mut Work,
     exceptions: &mut Exceptions,
 ) -> Result<bool, Failure> {
-    let done_before = run.saved().applied;
+    let Work {
+        done_before,
+        steps,
+        pace,
+    } = work;
     let mut bytes = run.feed.files.read(&run.object).await?;
     let mut reader = FileReader::new(writer.mapping);
     let mut waiting = Vec::new();
     let mut in_flight = FuturesUnordered::new();
-    let mut steps = Steps::after(done_before);
-    let mut pace = Pace::new();
     let mut chunk_is_last = false;
     while !chunk_is_last {
         let chunk = bytes.next().await?;
         chunk_is_last = chunk.is_none();
         let each = |header: &Header, row: Row<'_>| {
-            waiting.extend(
-                Task::of(plan, header, &row).filter(|task: &Task| task.step >= done_before),
-            );
+            let task = Task::of_row(plan, header, &row);
+            waiting.extend(task.filter(|task| task.step >= *done_before));
         };
         reader
             .read(chunk.as_deref(), each)
@@ -109,7 +129,7 @@ async fn write_people(
             while !pace.allows(in_flight.len())
                 && let Some(batch) = in_flight.next().await
             {
-                settle(batch, &mut steps, &mut pace, exceptions)?;
+                settle(batch, steps, pace, exceptions)?;
             }
             let batch: Vec<Task> = waiting.drain(..waiting.len().min(WRITE_BATCH)).collect();
             steps.begin(&batch);
@@ -122,10 +142,52 @@ async fn write_people(
         run.applied(steps.done(), bytes.read(), exceptions).await?;
     }
     while let Some(batch) = in_flight.next().await {
-        settle(batch, &mut steps, &mut pace, exceptions)?;
+        settle(batch, steps, pace, exceptions)?;
         run.applied(steps.done(), bytes.read(), exceptions).await?;
     }
     let through = chunk_is_last && waiting.is_empty();
+    if !through {
+        run.save(steps.done(), exceptions).await?;
+    }
+    Ok(through)
+}
+
+/// Writes those without a row. Whether all are done; if not, the time was near its end.
+async fn write_others(
+    run: &mut Run<'_>,
+    writer: &Writer<'_>,
+    plan: &Plan,
+    work: &mut Work,
+    exceptions: &mut Exceptions,
+) -> Result<bool, Failure> {
+    let Work {
+        done_before,
+        steps,
+        pace,
+    } = work;
+    let file_bytes = run.upload.size_bytes;
+    let mut tasks = (plan.rows.len() as u64..)
+        .zip(&plan.others)
+        .filter(|(step, _)| *step >= *done_before)
+        .filter_map(|(step, other)| Task::of_other(step, other))
+        .peekable();
+    let mut in_flight = FuturesUnordered::new();
+    while tasks.peek().is_some() && !run.limit.is_near() {
+        while !pace.allows(in_flight.len())
+            && let Some(batch) = in_flight.next().await
+        {
+            settle(batch, steps, pace, exceptions)?;
+        }
+        let batch: Vec<Task> = tasks.by_ref().take(WRITE_BATCH).collect();
+        steps.begin(&batch);
+        in_flight.push(writer.write(batch));
+        run.applied(steps.done(), file_bytes, exceptions).await?;
+    }
+    while let Some(batch) = in_flight.next().await {
+        settle(batch, steps, pace, exceptions)?;
+        run.applied(steps.done(), file_bytes, exceptions).await?;
+    }
+    let through = tasks.peek().is_none();
     if !through {
         run.save(steps.done(), exceptions).await?;
     }
@@ -146,16 +208,16 @@ fn settle(
         pace.went_through();
     }
     for Settled {
-        row,
+        step,
         planned,
         outcome,
     } in batch.settled
     {
-        // What is kept of a row may be of an attempt before this one.
+        // What is kept of a step may be of an attempt before this one.
         if outcome == planned {
-            exceptions.remove(&row);
+            exceptions.remove(&step);
         } else {
-            exceptions.insert(row, outcome);
+            exceptions.insert(step, outcome);
         }
     }
     Ok(())
@@ -200,22 +262,34 @@ struct Batch {
     throttled: bool,
 }
 
-/// A row whose person is as they are to be, or is left alone.
+/// A step whose person is as they are to be, or is left alone.
 struct Settled {
-    row: u32,
+    step: u64,
     planned: Outcome,
     outcome: Outcome,
 }
 
-/// A row that the plan marks, and how far it has come.
+/// A step of the plan, and how far it has come.
 struct Task {
     step: u64,
-    row: u32,
-    person: Person,
+    what: What,
     planned: Outcome,
     user_id: UserId,
     state: State,
     refused: u32,
+}
+
+/// What is to happen to a person.
+enum What {
+    /// What the row says.
+    Row(Box<Person>, Terms),
+    /// Status 0, which was held and is approved, for the person as they were then.
+    Approved { version: u64 },
+    /// What a file does to somebody without a row; after a hold, as they were then.
+    WithoutRow {
+        what: WithoutRow,
+        version: Option<u64>,
+    },
 }
 
 enum State {
@@ -228,30 +302,58 @@ enum State {
 }
 
 impl Task {
-    fn of(plan: &Plan, header: &Header, row: &Row<'_>) -> Option<Self> {
+    fn of_row(plan: &Plan, header: &Header, row: &Row<'_>) -> Option<Self> {
         let number = u32::try_from(row.number).ok()?;
-        let (step, action) = plan.step(number)?;
-        let (user_id, state) = match action {
-            Action::Create { user_id } => (user_id, State::New),
-            Action::Update { user_id, .. } | Action::Refresh { user_id } => {
-                (user_id, State::Unread)
-            }
-            Action::Duplicate { .. } | Action::Conflict { .. } => return None,
+        let (step, planned) = plan.step(number)?;
+        let person = || {
+            let record = UserRecord::read(header, row).ok()?;
+            Some(Box::new(Person::new(&record, plan.managers(planned))))
         };
-        let person = Person::from(UserRecord::read(header, row).ok()?);
+        let (user_id, state, what) = match planned.action {
+            Action::Create { user_id, terms } => (user_id, State::New, What::Row(person()?, terms)),
+            Action::Update { user_id, terms, .. } | Action::Refresh { user_id, terms } => {
+                (user_id, State::Unread, What::Row(person()?, terms))
+            }
+            Action::Disable { user_id, version } => {
+                (user_id, State::Unread, What::Approved { version })
+            }
+            Action::HoldCreate { .. }
+            | Action::LeftAlone
+            | Action::Duplicate { .. }
+            | Action::Conflict { .. }
+            | Action::EmailTaken => return None,
+        };
         Some(Task {
             step,
-            row: number,
-            person,
-            planned: action.outcome(),
+            what,
+            planned: planned.action.outcome(),
             user_id,
             state,
             refused: 0,
         })
     }
 
-    fn email_key(&self) -> EmailKey {
-        EmailKey::of(&self.person.email)
+    /// `None`: nothing is to be done.
+    fn of_other(step: u64, other: &PlannedOther) -> Option<Self> {
+        let version = match other.instead {
+            Some(Instead::Approved { version }) => Some(version),
+            Some(Instead::LeftAlone) => return None,
+            // What else there is to do is done all the same.
+            Some(Instead::Held { .. } | Instead::Protected) | None => None,
+        };
+        let disable = other.what.disable && !matches!(other.instead, Some(Instead::Protected));
+        let what = WithoutRow {
+            disable,
+            ..other.what
+        };
+        (what != WithoutRow::default()).then_some(Task {
+            step,
+            what: What::WithoutRow { what, version },
+            planned: other.outcome(),
+            user_id: other.user_id,
+            state: State::Unread,
+            refused: 0,
+        })
     }
 }
 
@@ -268,6 +370,9 @@ struct Writer<'w> {
     mapping: &'w Mapping,
     portal: PortalId,
     upload_id: UploadId,
+    /// Part of `last_write`: the upload's first going over its people, or its second, however often that is
+    /// taken up again.
+    run: u32,
     clock: Clock,
 }
 
@@ -277,7 +382,7 @@ impl Writer<'_> {
         let context = WriteContext {
             portal: self.portal,
             upload_id: self.upload_id.to_string(),
-            last_write: format!("{}#{RUN}", self.upload_id),
+            last_write: format!("{}#{}", self.upload_id, self.run),
             now: (self.clock)(),
         };
         let mut batch = Batch {
@@ -288,7 +393,7 @@ impl Writer<'_> {
         let mut pause = Pause::default();
         let mut settle = |task: &Task, outcome| {
             batch.settled.push(Settled {
-                row: task.row,
+                step: task.step,
                 planned: task.planned,
                 outcome,
             });
@@ -304,9 +409,11 @@ impl Writer<'_> {
                         settle(&task, Outcome::ChangedMeanwhile);
                     }
                     Todo::Write(kind, outcome) => {
+                        let becomes_manager = becomes_manager(&kind, &task.state);
                         writes.push(UserWrite {
                             user_id: task.user_id,
                             kind,
+                            becomes_manager,
                             outcome,
                         });
                         open.push((task, outcome));
@@ -354,7 +461,11 @@ impl Writer<'_> {
             State::Known(stored) => !stored.user.group_ids.contains(id),
             State::New | State::Unread => true,
         };
-        let groups = task.person.groups.iter().filter(comes_into);
+        let groups = match &task.what {
+            What::Row(person, _) => &person.groups[..],
+            What::Approved { .. } | What::WithoutRow { .. } => &[],
+        };
+        let groups = groups.iter().filter(comes_into);
         groups
             .filter_map(|id| self.mapping.groups().find(*id))
             .flat_map(move |group| {
@@ -390,31 +501,40 @@ impl Writer<'_> {
     }
 
     fn todo(&self, task: &Task, context: &WriteContext) -> Todo {
-        let State::Known(stored) = &task.state else {
-            return Todo::Write(
-                WriteKind::Create(User::create(&task.person)),
-                Outcome::Created,
-            );
+        let stored = match (&task.state, &task.what) {
+            (State::Known(stored), _) => stored,
+            (State::New | State::Unread, What::Row(person, terms)) => {
+                let user = User::create(person, *terms);
+                return Todo::Write(WriteKind::Create(user), Outcome::Created);
+            }
+            // Gone: nobody is left for whom something could be done.
+            (State::New | State::Unread, _) => return Todo::Settled(Outcome::Unchanged),
         };
-        if stored.last_upload_id.as_ref() == Some(&context.upload_id) {
-            // Written by this upload: before the answer was lost, or before the walk was interrupted. What
-            // somebody has changed since came later than the row, and stays.
+        if stored.last_write.as_ref() == Some(&context.last_write) {
+            // Written by this run: before the answer was lost, or before the walk was interrupted. What somebody has
+            // changed since came later than the file, and stays.
             return Todo::Settled(stored.last_outcome.unwrap_or(task.planned));
         }
-        if EmailKey::of(&stored.user.email) != task.email_key() {
+        let (user, version) = (&stored.user, stored.version);
+        let decision = match &task.what {
             // The row's person is somebody else by now; the next file knows who.
-            return Todo::Settled(Outcome::ChangedMeanwhile);
-        }
-        let version = stored.version;
-        match decide(self.mapping, &task.person, &stored.user) {
+            What::Row(person, _) if !person.is(user) => {
+                return Todo::Settled(Outcome::ChangedMeanwhile);
+            }
+            What::Approved { version: held }
+            | What::WithoutRow {
+                version: Some(held),
+                ..
+            } if version != *held => return Todo::Settled(Outcome::ChangedMeanwhile),
+            What::Row(person, terms) => decide(self.mapping, person, *terms, user),
+            What::Approved { .. } => decide_approved(user),
+            What::WithoutRow { what, .. } => decide_without_row(*what, user, &context.upload_id),
+        };
+        match decision {
             Decision::Unchanged => Todo::Settled(Outcome::Unchanged),
-            Decision::Refresh(fingerprint) => Todo::Write(
-                WriteKind::Refresh {
-                    fingerprint,
-                    version,
-                },
-                Outcome::Unchanged,
-            ),
+            Decision::Refresh(refresh) => {
+                Todo::Write(WriteKind::Refresh { refresh, version }, Outcome::Unchanged)
+            }
             Decision::Update(after, change) => {
                 Todo::Write(WriteKind::Update { after, version }, change.outcome.into())
             }
@@ -430,21 +550,32 @@ impl Writer<'_> {
     ) -> Task {
         let is_of_this_row = |holder: &StoredUser| {
             holder.last_outcome == Some(Outcome::Created)
-                && holder.last_upload_id.as_ref() == Some(&context.upload_id)
+                && holder.last_write.as_ref() == Some(&context.last_write)
         };
-        match found {
-            // The id is somebody's who moved to another address: the next id is free, or the person's own. If this
-            // very upload created them, it did so for this row, and they moved since.
-            Some(holder)
+        match (found, &task.what) {
+            // The id is somebody's who has another identity now: the next id is free, or the person's own. If this
+            // very run created them, it did so for this row, and they moved since.
+            (Some(holder), What::Row(person, _))
                 if matches!(task.state, State::New)
                     && !is_of_this_row(&holder)
-                    && EmailKey::of(&holder.user.email) != task.email_key() =>
+                    && !person.is(&holder.user) =>
             {
-                task.user_id = task.user_id.next_by_email(self.portal, &task.email_key());
+                task.user_id = task.user_id.next(self.portal, &person.identity());
             }
-            Some(stored) => task.state = State::Known(stored),
-            None => task.state = State::Unread,
+            (Some(stored), _) => task.state = State::Known(stored),
+            (None, _) => task.state = State::Unread,
         }
         task
+    }
+}
+
+/// Whether a write makes its user a manager for the first time.
+fn becomes_manager(kind: &WriteKind, state: &State) -> bool {
+    match (kind, state) {
+        (WriteKind::Create(user), _) => user.manager_granted,
+        (WriteKind::Update { after, .. }, State::Known(before)) => {
+            after.manager_granted && !before.user.manager_granted
+        }
+        (WriteKind::Update { .. } | WriteKind::Refresh { .. }, _) => false,
     }
 }

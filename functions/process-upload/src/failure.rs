@@ -3,7 +3,7 @@
 //! never one of these; that is data, in the report.
 
 use lambda_runtime::Diagnostic;
-use mapping::plan::UnreadablePlan;
+use mapping::plan::{NotPlanned, UnreadablePlan};
 use platform::failure::CallFailed;
 use platform::feed::LeaseLost;
 use platform::objects::ReadFailed;
@@ -27,9 +27,9 @@ pub(crate) enum Failure {
     /// The file was read once and reads differently now.
     #[error("the file is not what was planned any more")]
     FileChanged,
-    /// A row's question was never answered, so there is no plan.
-    #[error("row {0} was forgotten while planning")]
-    ForgottenRow(u32),
+    /// There is no plan.
+    #[error(transparent)]
+    NotPlanned(NotPlanned),
     /// The mapping that the upload began with is gone.
     #[error("the mapping that the upload is read with is gone")]
     MappingGone,
@@ -65,12 +65,13 @@ impl Failure {
         match self {
             Failure::MalformedEvent(_)
             | Failure::Call(_)
+            | Failure::NotPlanned(NotPlanned::RosterChanged)
             | Failure::LeaseLost
             | Failure::OutOfTime => true,
             Failure::Plan(_)
             | Failure::FileGone
             | Failure::FileChanged
-            | Failure::ForgottenRow(_)
+            | Failure::NotPlanned(NotPlanned::Forgotten(_))
             | Failure::MappingGone
             | Failure::Hopeless => false,
         }
@@ -83,7 +84,7 @@ impl Failure {
             Failure::Call(_) => "CallFailed",
             Failure::Plan(_) => "UnreadablePlan",
             Failure::FileChanged => "FileChanged",
-            Failure::ForgottenRow(_) => "ForgottenRow",
+            Failure::NotPlanned(_) => "NotPlanned",
             Failure::MappingGone => "MappingGone",
             Failure::FileGone => "FileGone",
             Failure::LeaseLost => "LeaseLost",

@@ -1,31 +1,65 @@
 //! The end of a walk: the record gets its counts and its last status.
 
 use crate::failure::Failure;
+use crate::hold;
 use crate::run::Run;
-use mapping::plan::Counts;
+use mapping::plan::{Applied, HoldReason};
 use mapping::problem::{Problem, ProblemCode};
 use mapping::report::{SHOWN_PROBLEMS, rejection};
 use platform::clock::stamp;
-use platform::feed::UploadStatus;
+use platform::feed::{Decision, Left, UploadStatus};
 use platform::objects::Document;
 
-/// The file was processed.
+/// The file was processed, and what was held of it, if that is approved.
 pub(crate) async fn complete(
     run: &mut Run<'_>,
-    counts: Counts,
+    first: Applied<'_>,
+    approved: Option<Applied<'_>>,
     problems: Vec<Problem>,
 ) -> Result<(), Failure> {
-    let clean = counts.rows.not_processed == 0 && counts.warnings == 0;
+    let counts = match &approved {
+        Some(approved) => first.counts_with(approved),
+        None => first.counts(),
+    };
     run.upload.rows = counts.rows;
+    run.upload.others = counts.others;
     run.upload.warnings = counts.warnings;
     run.upload.problems = problems;
     run.upload.report_ready = true;
-    let status = if clean {
-        UploadStatus::Completed
-    } else {
-        UploadStatus::CompletedWithProblems
+    if approved.is_none() {
+        run.upload.held.disables = counts.held_disables;
+        run.upload.held.creates = counts.held_creates;
+        run.upload.held.reason = first.plan.hold.map(HoldReason::code);
+    }
+    let mut held = first.plan.hold.is_some() && approved.is_none() && !run.upload.rehearsal;
+    if held && hold::is_too_late(run).await? {
+        // Something has ended the hold before it began.
+        run.upload.held.decision = Some(Decision::Superseded);
+        held = false;
+    }
+    let status = match held {
+        true => UploadStatus::Held,
+        false => run.upload.status_at_end(),
     };
-    end(run, status).await
+    let no_hold = run.counts(first.plan) && first.plan.hold.is_none();
+    let baseline = no_hold || approved.is_some();
+    let left = match (held, baseline) {
+        (true, _) => Left::Hold(hold::open(run)),
+        (false, true) => Left::Baseline(counts.rows.total),
+        (false, false) => Left::Nothing,
+    };
+    end(run, status, left).await?;
+    if held {
+        hold::end_if_superseded(run.feed, run.upload.portal_id).await?;
+    }
+    Ok(())
+}
+
+/// What was held is approved too late. Report and counts stay as they are.
+pub(crate) async fn supersede(run: &mut Run<'_>) -> Result<(), Failure> {
+    run.upload.held.decision = Some(Decision::Superseded);
+    let status = run.upload.status_at_end();
+    end(run, status, Left::Nothing).await
 }
 
 /// The file is refused as a whole; no user was written.
@@ -37,7 +71,7 @@ pub(crate) async fn reject(run: &mut Run<'_>, mut problems: Vec<Problem>) -> Res
     problems.truncate(SHOWN_PROBLEMS);
     run.upload.problems = problems;
     run.upload.report_ready = true;
-    end(run, UploadStatus::Rejected).await
+    end(run, UploadStatus::Rejected, Left::Nothing).await
 }
 
 /// The file cannot be brought to its end. Nothing was lost that was applied; there is no report.
@@ -50,10 +84,10 @@ pub(crate) async fn fail(run: &mut Run<'_>, failure: &Failure) -> Result<(), Fai
     };
     let message = format!("The file was not processed to its end: {failure}. {what}");
     run.upload.problems = vec![Problem::new(ProblemCode::ProcessingFailed).message(message)];
-    end(run, UploadStatus::Failed).await
+    end(run, UploadStatus::Failed, Left::Nothing).await
 }
 
-async fn end(run: &mut Run<'_>, status: UploadStatus) -> Result<(), Failure> {
+async fn end(run: &mut Run<'_>, status: UploadStatus, left: Left) -> Result<(), Failure> {
     run.upload.finished_at = Some(stamp((run.feed.clock)()));
-    run.finish(status).await
+    run.finish(status, left).await
 }

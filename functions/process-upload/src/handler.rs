@@ -4,6 +4,7 @@ use crate::arrival::Arrival;
 use crate::claim::{Claimed, claim};
 use crate::failure::Failure;
 use crate::feed::Feed;
+use crate::hold;
 use crate::message::Message;
 use crate::sweep::sweep;
 use crate::time_limit::TimeLimit;
@@ -30,7 +31,11 @@ pub(crate) async fn handle(event: LambdaEvent<Value>, feed: &Feed) -> Result<(),
     let work = async {
         match Message::parse(event.payload)? {
             Message::Sweep => sweep(feed).await,
-            Message::Wake(portal) => turn(portal, false).await,
+            Message::Wake(portal) => {
+                turn(portal, false).await?;
+                // What the sweep has found may be a hold whose file has gone.
+                hold::end_if_superseded(feed, portal).await
+            }
             Message::Files(records) => {
                 // Of each portal, whether a run of a file of this event is under way already.
                 let mut portals = BTreeMap::new();

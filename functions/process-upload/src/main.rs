@@ -9,6 +9,7 @@ mod failure;
 mod feed;
 mod finish;
 mod handler;
+mod hold;
 mod message;
 mod pace;
 mod plan;

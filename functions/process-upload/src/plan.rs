@@ -1,35 +1,153 @@
-//! Roster and plan: the portal's people are read in brief and joined with the file. Only if somebody is
-//! new or differs is the file read once more, for the ids and the changes.
+//! Roster and plan: the portal's people are read in brief and joined with the file, and what that asks for is
+//! looked up: the file once more if somebody is new or differs, users as a whole, addresses in other portals.
 
 use crate::failure::Failure;
 use crate::run::Run;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-use mapping::file::FileReader;
+use crate::scan::scan;
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{StreamExt, TryStreamExt};
+use mapping::file::{FileReader, Row};
 use mapping::identity::{EmailKey, PortalId, UserId};
 use mapping::mapping::Mapping;
-use mapping::plan::{Draft, Plan, Question};
+use mapping::plan::{Approval, Circumstances, Comparing, Joined, Naming, NotPlanned, Plan};
 use mapping::record::{Person, UserRecord};
-use mapping::roster::Roster;
 use mapping::scan::Scan;
-use mapping::user::decide;
+use mapping::user::User;
 use platform::failure::CallFailed;
 use platform::feed::UploadStatus;
-use platform::users::{READ_BATCH, StoredUser};
+use platform::users::{READ_BATCH, StoredUser, Users};
 use std::collections::HashMap;
 
+/// Plans a file that was scanned.
 pub(crate) async fn plan(
     run: &mut Run<'_>,
     mapping: &Mapping,
     scan: Scan,
 ) -> Result<Plan, Failure> {
     run.at(UploadStatus::Planning, 0).await?;
-    let roster = run.feed.users.roster(run.upload.portal_id).await?;
-    let mut draft = Draft::new(scan, mapping, &roster);
-    if draft.has_questions() {
-        answer(run, mapping, &roster, &mut draft).await?;
+    let circumstances = circumstances(run).await?;
+    let (users, portal) = (run.feed.users.clone(), run.upload.portal_id);
+    let names = scan.needs_names();
+    let roster = users.roster(portal, mapping.identify_by(), names).await?;
+    let mut joined = Joined::new(scan, mapping, &roster);
+    for user_id in shared_elsewhere(&users, portal, joined.movers().collect()).await? {
+        joined.keep_address(user_id);
     }
-    draft.finish().map_err(Failure::ForgottenRow)
+    let mut naming = joined.name(&circumstances);
+    name_new_people(run, mapping, &mut naming).await?;
+    let mut comparing = naming.compare();
+    compare_rows(run, mapping, &mut comparing).await?;
+    for ids in comparing.others().chunks(READ_BATCH) {
+        let found = users.get(portal, ids).await?;
+        for user_id in ids {
+            comparing.settle_other(*user_id, found.get(user_id).map(seen));
+        }
+    }
+    Ok(comparing.finish()?)
+}
+
+/// Plans what the first plan held and is approved.
+pub(crate) async fn approved(
+    run: &mut Run<'_>,
+    mapping: &Mapping,
+    first: &Plan,
+) -> Result<Plan, Failure> {
+    let approval = Approval::of(first);
+    let scan = match approval.creates() {
+        // It is the same version of a file that was accepted.
+        true => scan(run, mapping)
+            .await?
+            .map_err(|_| Failure::FileChanged)?,
+        false => Scan::default(),
+    };
+    run.at(UploadStatus::Planning, 0).await?;
+    let circumstances = circumstances(run).await?;
+    let (users, portal) = (run.feed.users.clone(), run.upload.portal_id);
+    let roster = users.roster(portal, mapping.identify_by(), false).await?;
+    let mut naming = approval.name(scan, mapping, &roster, &circumstances);
+    name_new_people(run, mapping, &mut naming).await?;
+    let found = users.get(portal, &approval.disables()).await?;
+    let found: HashMap<UserId, (&User, u64)> =
+        found.iter().map(|(id, user)| (*id, seen(user))).collect();
+    Ok(approval.finish(naming.compare(), &found, &circumstances)?)
+}
+
+async fn circumstances(run: &Run<'_>) -> Result<Circumstances, Failure> {
+    let portal = run.upload.portal_id;
+    let stored = run.feed.table.portal(portal).await?;
+    let (authorisation, limits, baseline_rows) = match stored {
+        Some(stored) => (stored.authorisation, stored.limits, stored.baseline_rows),
+        None => Default::default(),
+    };
+    Ok(Circumstances {
+        portal,
+        authorised_by: authorisation.map(|authorisation| authorisation.by),
+        limits,
+        baseline_rows,
+    })
+}
+
+fn seen(stored: &StoredUser) -> (&User, u64) {
+    (&stored.user, stored.version)
+}
+
+/// Addresses looked up at once.
+const LOOK_UPS_IN_FLIGHT: usize = 16;
+
+/// Those whose address also belongs to a user of another portal.
+async fn shared_elsewhere(
+    users: &Users,
+    portal: PortalId,
+    ids: Vec<UserId>,
+) -> Result<Vec<UserId>, CallFailed> {
+    let found = users.get(portal, &ids).await?;
+    let looked_up = stream::iter(found.into_values()).map(|stored| async move {
+        let email = EmailKey::of(&stored.user.email);
+        let elsewhere = users.is_elsewhere(portal, &email).await?;
+        Ok(elsewhere.then_some(stored.user_id))
+    });
+    let shared: Vec<Option<UserId>> = looked_up
+        .buffer_unordered(LOOK_UPS_IN_FLIGHT)
+        .try_collect()
+        .await?;
+    Ok(shared.into_iter().flatten().collect())
+}
+
+/// Shows every accepted row of the file.
+async fn read_rows(
+    run: &mut Run<'_>,
+    mapping: &Mapping,
+    mut each: impl FnMut(u32, &UserRecord<'_>),
+) -> Result<(), Failure> {
+    let mut bytes = run.feed.files.read(&run.object).await?;
+    let mut reader = FileReader::new(mapping);
+    loop {
+        let chunk = bytes.next().await?;
+        let row = |header: &_, row: Row<'_>| {
+            if let Ok(record) = UserRecord::read(header, &row) {
+                each(u32::try_from(row.number).unwrap_or(u32::MAX), &record);
+            }
+        };
+        reader
+            .read(chunk.as_deref(), row)
+            .map_err(|_| Failure::FileChanged)?;
+        if chunk.is_none() {
+            return Ok(());
+        }
+        run.at(UploadStatus::Planning, bytes.read()).await?;
+    }
+}
+
+async fn name_new_people(
+    run: &mut Run<'_>,
+    mapping: &Mapping,
+    naming: &mut Naming<'_>,
+) -> Result<(), Failure> {
+    if !naming.has_new_people() {
+        return Ok(());
+    }
+    let see = |row, record: &UserRecord<'_>| naming.see(row, &record.identity());
+    read_rows(run, mapping, see).await
 }
 
 /// A row whose user is to be looked at as a whole.
@@ -46,36 +164,32 @@ const BATCHES_IN_FLIGHT: usize = 8;
 /// Rows and their users, read as a whole; users who are gone are absent.
 type Compared = Result<(Vec<Differing>, HashMap<UserId, StoredUser>), CallFailed>;
 
-async fn answer(
+async fn compare_rows(
     run: &mut Run<'_>,
     mapping: &Mapping,
-    roster: &Roster,
-    draft: &mut Draft,
+    comparing: &mut Comparing<'_>,
 ) -> Result<(), Failure> {
-    let portal = run.upload.portal_id;
+    if !comparing.has_differences() {
+        return Ok(());
+    }
+    let (users, portal) = (run.feed.users.clone(), run.upload.portal_id);
     let mut bytes = run.feed.files.read(&run.object).await?;
     let mut reader = FileReader::new(mapping);
     let mut differing = Vec::new();
     let mut in_flight = FuturesUnordered::new();
     loop {
         let chunk = bytes.next().await?;
-        let each = |header: &_, row: mapping::file::Row<'_>| {
+        let each = |header: &_, row: Row<'_>| {
             let number = u32::try_from(row.number).unwrap_or(u32::MAX);
-            let Some(question) = draft.question(number) else {
+            let Some(user_id) = comparing.differs(number) else {
                 return;
             };
-            let Ok(record) = UserRecord::read(header, &row) else {
-                return;
-            };
-            match question {
-                Question::New => draft.create(number, portal, &EmailKey::of(record.email), roster),
-                Question::Differs(user_id) => {
-                    differing.push(Differing {
-                        row: number,
-                        user_id,
-                        person: record.into(),
-                    });
-                }
+            if let Ok(record) = UserRecord::read(header, &row) {
+                differing.push(Differing {
+                    row: number,
+                    user_id,
+                    person: comparing.person(number, &record, user_id),
+                });
             }
         };
         reader
@@ -86,11 +200,11 @@ async fn answer(
             if in_flight.len() == BATCHES_IN_FLIGHT
                 && let Some(compared) = in_flight.next().await
             {
-                settle(compared, portal, mapping, roster, draft)?;
+                settle(compared, comparing)?;
             }
             let batch: Vec<Differing> =
                 differing.drain(..differing.len().min(READ_BATCH)).collect();
-            let users = &run.feed.users;
+            let users = &users;
             in_flight.push(async move {
                 let ids: Vec<UserId> = batch.iter().map(|differing| differing.user_id).collect();
                 Ok((batch, users.get(portal, &ids).await?))
@@ -102,18 +216,12 @@ async fn answer(
         run.at(UploadStatus::Planning, bytes.read()).await?;
     }
     while let Some(compared) = in_flight.next().await {
-        settle(compared, portal, mapping, roster, draft)?;
+        settle(compared, comparing)?;
     }
     Ok(())
 }
 
-fn settle(
-    compared: Compared,
-    portal: PortalId,
-    mapping: &Mapping,
-    roster: &Roster,
-    draft: &mut Draft,
-) -> Result<(), Failure> {
+fn settle(compared: Compared, comparing: &mut Comparing<'_>) -> Result<(), Failure> {
     let (batch, users) = compared?;
     for Differing {
         row,
@@ -121,11 +229,13 @@ fn settle(
         person,
     } in batch
     {
-        match users.get(&user_id) {
-            Some(stored) => draft.settle(row, user_id, &decide(mapping, &person, &stored.user)),
-            // Erased since the roster was read: whoever has the address now is new.
-            None => draft.create(row, portal, &EmailKey::of(&person.email), roster),
-        }
+        comparing.settle(row, &person, user_id, users.get(&user_id).map(seen))?;
     }
     Ok(())
+}
+
+impl From<NotPlanned> for Failure {
+    fn from(failed: NotPlanned) -> Self {
+        Failure::NotPlanned(failed)
+    }
 }

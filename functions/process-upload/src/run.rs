@@ -5,9 +5,9 @@ use crate::failure::Failure;
 use crate::feed::Feed;
 use crate::time_limit::TimeLimit;
 use jiff::{SignedDuration, Timestamp};
-use mapping::plan::{Exceptions, encode_exceptions};
+use mapping::plan::{Exceptions, Plan, encode_exceptions};
 use platform::feed::{
-    Lease, ObjectVersion, QueueEntry, Saved, TakenUp, UploadRecord, UploadStatus,
+    Lease, Left, ObjectVersion, QueueEntry, Saved, TakenUp, UploadRecord, UploadStatus,
 };
 
 /// People who watch look about once a second.
@@ -26,6 +26,8 @@ pub(crate) struct Run<'r> {
     pub(crate) object: ObjectVersion,
     /// What is known to be applied, and stored.
     saved: Saved,
+    /// Of the first run, if its hold is approved and this is the second.
+    pub(crate) first: Option<Saved>,
     attempts: u32,
     came_forward: bool,
     stored_at: Option<Timestamp>,
@@ -47,6 +49,7 @@ impl<'r> Run<'r> {
             upload: taken.record,
             object: taken.object,
             saved: taken.saved,
+            first: taken.first,
             attempts: taken.attempts,
             came_forward: false,
             stored_at: None,
@@ -112,28 +115,44 @@ impl<'r> Run<'r> {
         self.store().await
     }
 
-    /// The plan is kept: the upload is being applied from now on, and no older file may follow.
-    pub(crate) async fn planned(&mut self) -> Result<(), Failure> {
+    /// Whether it is the second run, of what was held and is approved.
+    pub(crate) fn is_approval(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// Whether the file counts among the portal's: a rehearsal does not, nor does one without an accepted row, and
+    /// an approved one has counted before.
+    pub(crate) fn counts(&self, plan: &Plan) -> bool {
+        !self.upload.rehearsal && plan.has_people && !self.is_approval()
+    }
+
+    /// The plan is kept: the upload is being applied from now on, and if it counts, no older file may follow.
+    pub(crate) async fn planned(&mut self, plan: &Plan) -> Result<(), Failure> {
         self.enter(UploadStatus::Applying, 0);
         self.saved = Saved {
+            run: self.saved.run,
             plan_by: Some(self.lease.token()),
-            ..Saved::default()
+            applied: 0,
+            exceptions_by: None,
         };
-        let planned = crate::admit::planned_before(self).await?;
-        let stored =
-            self.feed
-                .table
-                .put_planned(&self.upload, self.saved, self.entry, &planned, self.lease);
+        let before = crate::admit::planned_before(self).await?;
+        let (counts, table) = (self.counts(plan), &self.feed.table);
+        let stored = table.put_planned(
+            &self.upload,
+            self.saved,
+            self.entry,
+            &before,
+            counts,
+            self.lease,
+        );
         self.owned(stored.await?)
     }
 
-    /// The upload has ended like this.
-    pub(crate) async fn finish(&mut self, status: UploadStatus) -> Result<(), Failure> {
+    /// The upload has ended like this, and leaves something with its portal.
+    pub(crate) async fn finish(&mut self, status: UploadStatus, left: Left) -> Result<(), Failure> {
         self.enter(status, 0);
-        let stored = self
-            .feed
-            .table
-            .finish(&self.upload, self.saved, self.entry, self.lease);
+        let table = &self.feed.table;
+        let stored = table.finish(&self.upload, self.saved, self.entry, left, self.lease);
         self.owned(stored.await?)
     }
 
@@ -181,6 +200,7 @@ fn percent(stage: UploadStatus, bytes: u64, of: u64) -> u8 {
         UploadStatus::Applying => (60, 99),
         UploadStatus::Completed
         | UploadStatus::CompletedWithProblems
+        | UploadStatus::Held
         | UploadStatus::Rejected
         | UploadStatus::Failed => (100, 100),
     };

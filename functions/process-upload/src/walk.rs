@@ -5,9 +5,9 @@ use crate::admit::{Admission, admit};
 use crate::apply::Applied;
 use crate::failure::Failure;
 use crate::run::Run;
-use crate::{apply, finish, plan, report, scan};
+use crate::{apply, finish, hold, plan, report, scan};
 use mapping::mapping::Mapping;
-use mapping::plan::{Exceptions, Plan};
+use mapping::plan::{self as planned, Exceptions, Plan};
 use mapping::problem::{Problem, ProblemCode};
 use platform::feed::UploadRecord;
 
@@ -29,6 +29,10 @@ pub(crate) async fn walk(mut run: Run<'_>) -> Result<Walked, Failure> {
     match outcome {
         Ok(false) => return Ok(Walked::Paused),
         Ok(true) => {}
+        // What was held went with its file.
+        Err(Failure::FileGone) if run.is_approval() && run.saved().plan_by.is_none() => {
+            finish::supersede(&mut run).await?;
+        }
         // Nobody was written yet: the file is refused, as any other that cannot be read.
         Err(Failure::FileGone) if run.saved().plan_by.is_none() => {
             finish::reject(&mut run, vec![Problem::new(ProblemCode::FileGone)]).await?;
@@ -47,24 +51,35 @@ async fn steps(run: &mut Run<'_>) -> Result<bool, Failure> {
     let mapping = match admit(run).await? {
         Admission::Accepted(mapping) => mapping,
         Admission::Refused(problems) => return refuse(run, problems).await,
+        Admission::Superseded => {
+            finish::supersede(run).await?;
+            return Ok(true);
+        }
     };
+    let first = first_run(run).await?;
 
     // Nothing is written to a user before the whole file has been read, checked and planned, and the plan
     // is kept. A walk that is taken up again after that goes on with the kept plan; the roster may hold
     // half of it already, and is no ground to plan on.
-    let plan = match run.saved().plan_by {
-        Some(token) => kept_plan(run, token).await?,
-        None => {
+    let plan = match (run.saved().plan_by, &first) {
+        (Some(token), _) => kept_plan(run, token).await?,
+        (None, Some((first, _))) => {
+            let mapping = mapping.clone().with_groups(first.groups.clone());
+            let plan = plan::approved(run, &mapping, first).await?;
+            keep(run, &plan).await?;
+            plan
+        }
+        (None, None) => {
             let scan = match scan::scan(run, &mapping).await? {
                 Ok(scan) => scan,
                 Err(problems) => return refuse(run, problems).await,
             };
             let plan = plan::plan(run, &mapping, scan).await?;
             keep(run, &plan).await?;
-            run.planned().await?;
             plan
         }
     };
+    hold::end_older(run, &plan).await?;
 
     // What a row says must not change while it is applied, even if the portal's groups do.
     let mapping = mapping.with_groups(plan.groups.clone());
@@ -76,9 +91,27 @@ async fn steps(run: &mut Run<'_>) -> Result<bool, Failure> {
     if !run.limit.allows_another() {
         return Ok(false);
     }
-    let problems = report::write(run, &mapping, &plan, &exceptions).await?;
-    finish::complete(run, plan.counts(&exceptions), problems).await?;
+    let second = planned::Applied {
+        plan: &plan,
+        exceptions: &exceptions,
+    };
+    let (first, approved) = match &first {
+        Some((plan, exceptions)) => (planned::Applied { plan, exceptions }, Some(second)),
+        None => (second, None),
+    };
+    let problems = report::write(run, &mapping, first, approved).await?;
+    finish::complete(run, first, approved, problems).await?;
     Ok(true)
+}
+
+/// Plan and exceptions of the run whose hold is approved.
+async fn first_run(run: &Run<'_>) -> Result<Option<(Plan, Exceptions)>, Failure> {
+    let Some(first) = run.first else {
+        return Ok(None);
+    };
+    let token = first.plan_by.ok_or(Failure::FileChanged)?;
+    let plan = kept_plan(run, token).await?;
+    Ok(Some((plan, apply::kept_exceptions(run, first).await?)))
 }
 
 async fn refuse(run: &mut Run<'_>, problems: Vec<Problem>) -> Result<bool, Failure> {
@@ -94,14 +127,12 @@ async fn apply(run: &mut Run<'_>, mapping: &Mapping, plan: &Plan) -> Result<Appl
     }
 }
 
-async fn keep(run: &Run<'_>, plan: &Plan) -> Result<(), Failure> {
+async fn keep(run: &mut Run<'_>, plan: &Plan) -> Result<(), Failure> {
     let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let (token, plan) = (run.lease.token(), plan.encode()?);
-    Ok(run
-        .feed
-        .reports
-        .keep_plan(portal, upload, token, plan)
-        .await?)
+    let (token, bytes) = (run.lease.token(), plan.encode()?);
+    let reports = &run.feed.reports;
+    reports.keep_plan(portal, upload, token, bytes).await?;
+    run.planned(plan).await
 }
 
 async fn kept_plan(run: &Run<'_>, token: u64) -> Result<Plan, Failure> {

@@ -1,8 +1,9 @@
 //! `upload-history`: the uploads of a portal, one of them with its progress, and links to what can be
-//! downloaded about it; and replaying one. Boots, and no more.
+//! downloaded about it; replaying one; and deciding what is held. Boots, and no more.
 
 mod context;
 mod document;
+mod held;
 mod replay;
 mod routes;
 mod upload;
@@ -11,6 +12,7 @@ use context::Context;
 use platform::aws::Aws;
 use platform::feed::FeedTable;
 use platform::objects::ReportsBucket;
+use platform::users::Users;
 use platform::wake::ProcessUpload;
 use platform::{clock, environment, telemetry, web};
 
@@ -18,11 +20,13 @@ use platform::{clock, environment, telemetry, web};
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let feed_table = environment::required("FEED_TABLE")?;
+    let users_table = environment::required("USERS_TABLE")?;
     let reports_bucket = environment::required("REPORTS_BUCKET")?;
     let process_upload = environment::required("PROCESS_UPLOAD_FUNCTION")?;
     let aws = Aws::prompt().await;
     let context = Context {
         feed: FeedTable::new(&aws, feed_table),
+        users: Users::new(&aws, users_table),
         reports: ReportsBucket::new(&aws, reports_bucket),
         process_upload: ProcessUpload::new(&aws, process_upload),
         clock: clock::system,

@@ -1,7 +1,7 @@
 //! Which request goes where.
 
 use crate::context::Context;
-use crate::{document, replay, upload};
+use crate::{document, held, replay, upload};
 use axum::Router;
 use axum::routing::{get, post};
 
@@ -24,6 +24,10 @@ pub(crate) fn routes(context: Context) -> Router {
         .route(
             "/portals/{portal_id}/uploads/{upload_id}/replay",
             post(replay::replay),
+        )
+        .route(
+            "/portals/{portal_id}/uploads/{upload_id}/held-disables",
+            get(held::list).post(held::decide),
         )
         .with_state(context)
 }

@@ -10,6 +10,7 @@ use platform::feed::{UploadId, UploadRecord};
 use platform::web::{AdministratorOf, Refusal};
 use serde::Serialize;
 use std::collections::HashMap;
+use std::str::FromStr;
 
 /// A page of the history.
 #[derive(Serialize)]
@@ -27,6 +28,19 @@ pub(crate) async fn list(
     State(context): State<Context>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Json<Page>, Refusal> {
+    let (limit, cursor) = limit_and_cursor(&query)?;
+    portal_exists(&context, portal_id).await?;
+    let (items, next) = context.feed.uploads(portal_id, limit, cursor).await?;
+    Ok(Json(Page {
+        items,
+        cursor: next.map(|next| next.to_string()),
+    }))
+}
+
+/// How many items a page is to have, and where it begins.
+pub(crate) fn limit_and_cursor<C: FromStr>(
+    query: &HashMap<String, String>,
+) -> Result<(u8, Option<C>), Refusal> {
     let mut problems = Vec::new();
     let mut invalid = |name: &str, value: &str, message: &str| {
         problems.push(
@@ -65,15 +79,10 @@ pub(crate) async fn list(
             "A cursor comes from the page before.",
         );
     }
-    let (Some(limit), Ok(cursor)) = (limit, cursor) else {
-        return Err(Refusal::all(problems));
-    };
-    portal_exists(&context, portal_id).await?;
-    let (items, next) = context.feed.uploads(portal_id, limit, cursor).await?;
-    Ok(Json(Page {
-        items,
-        cursor: next.map(|next| next.to_string()),
-    }))
+    match (limit, cursor) {
+        (Some(limit), Ok(cursor)) => Ok((limit, cursor)),
+        _ => Err(Refusal::all(problems)),
+    }
 }
 
 pub(crate) async fn show(

@@ -4,6 +4,7 @@
 
 use crate::fields::Field;
 use crate::file::{BOM, FEED_PROBLEM_COLUMN, FileReader, Header, Row};
+use crate::identity::UserId;
 use crate::mapping::Mapping;
 use crate::plan::{Action, Applied, Instead, NoticeKind, Outcome, PlannedOther};
 use crate::problem::{Problem, ProblemCode};
@@ -40,6 +41,7 @@ struct Pages<'m> {
     next_other: usize,
     report: Vec<u8>,
     rejected: Vec<u8>,
+    held: Vec<u8>,
     any_rejected: bool,
     problems: Vec<Problem>,
 }
@@ -56,6 +58,7 @@ impl<'m> Reporter<'m> {
             next_other: 0,
             report,
             rejected: Vec::new(),
+            held: Vec::new(),
             any_rejected: false,
             problems: Vec::new(),
         };
@@ -107,6 +110,12 @@ impl<'m> Reporter<'m> {
             return lines;
         }
         [BOM, &lines].concat()
+    }
+
+    /// Those whom the hold is about, since the last call, without a header: `disable` or `create`, user id, and of
+    /// creates address, first and last name. Stays empty once the hold is decided.
+    pub fn take_held(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out.held)
     }
 
     /// The first problems, for the upload record.
@@ -162,6 +171,7 @@ impl Pages<'_> {
             if notice == NoticeKind::Held {
                 if !self.is_decided(number) {
                     self.held(&row.number.to_string(), identity);
+                    self.list_held_row(number, record);
                 }
             } else if let Some(warning) = noticed(notice, row.number, record, run) {
                 self.warn(identity, warning);
@@ -228,7 +238,10 @@ impl Pages<'_> {
             });
             match decided {
                 Some((other, outcome)) => self.other(other, outcome),
-                None => self.held("", &other.identity),
+                None => {
+                    self.held("", &other.identity);
+                    self.list_held("disable", other.user_id, ["", "", ""]);
+                }
             }
         }
         self.next_other < applied.plan.others.len()
@@ -255,6 +268,27 @@ impl Pages<'_> {
         };
         let line = ["", &other.identity, outcome, "", field, "", message];
         write_line(&mut self.report, line);
+    }
+
+    fn list_held_row(&mut self, row: u32, record: &UserRecord<'_>) {
+        let plan = self.applied.plan;
+        if let Some(Action::HoldCreate { user_id }) = plan.action(row) {
+            let person = [record.email, record.first_name, record.last_name];
+            self.list_held("create", user_id, person);
+        }
+        let held = plan.held_rows.binary_search_by_key(&row, |held| held.row);
+        if let Ok(at) = held {
+            self.list_held("disable", plan.held_rows[at].user_id, ["", "", ""]);
+        }
+    }
+
+    fn list_held(&mut self, action: &str, user_id: UserId, person: [&str; 3]) {
+        if self.approved.is_none() {
+            let mut writer = csv::Writer::from_writer(&mut self.held);
+            let [email, first, last] = person;
+            // Writing into memory does not fail.
+            let _ = writer.write_record([action, &user_id.to_string(), email, first, last]);
+        }
     }
 
     /// The line of somebody whose disable or create waits for a decision.
@@ -504,32 +538,20 @@ fn write_line<'c>(page: &mut Vec<u8>, cells: impl IntoIterator<Item = &'c str>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{EmailKey, UserId};
     use crate::mapping::tests::mapping;
-    use crate::plan::{Draft, Question};
-    use crate::roster::Roster;
-    use crate::scan::Scanner;
+    use crate::plan::testing::{Portal, as_planned, csv};
+    use crate::plan::{Exceptions, Plan};
     use proptest::prelude::*;
 
     /// Plans a file for an empty portal and reports it.
     fn report(file: &str, chunk: usize) -> (String, String, Vec<Problem>) {
         let mapping = mapping();
-        let (portal, roster) = ("1001".parse().unwrap(), Roster::default());
-        let mut scanner = Scanner::new(&mapping);
-        scanner.push(file.as_bytes()).unwrap();
-        let mut draft = Draft::new(scanner.finish().unwrap(), &mapping, &roster);
-        let mut reader = FileReader::new(&mapping);
-        let mut settle = |header: &Header, row: Row<'_>| {
-            let number = row.number as u32;
-            if draft.question(number) == Some(Question::New) {
-                let record = UserRecord::read(header, &row).ok().unwrap();
-                draft.create(number, portal, &EmailKey::of(record.email), &roster);
-            }
+        let plan = Portal::of(&[]).plan_with(&mapping, file);
+        let applied = Applied {
+            plan: &plan,
+            exceptions: as_planned(),
         };
-        reader.push(file.as_bytes(), &mut settle).unwrap();
-        reader.finish(&mut settle).unwrap();
-        let (plan, exceptions) = (draft.finish().unwrap(), Exceptions::new());
-        let mut reporter = Reporter::new(&mapping, &plan, &exceptions);
+        let mut reporter = Reporter::new(&mapping, applied, None);
         let (mut lines, mut rejected) = (Vec::new(), Vec::new());
         for part in file.as_bytes().chunks(chunk) {
             reporter.push(part).unwrap();
@@ -774,59 +796,271 @@ mod tests {
         assert!(lines[2].starts_with(",,rejected,no_mapping,,,"));
     }
 
+    /// The lines of `report.csv` below its header, without their messages.
+    fn lines(
+        portal: &Portal,
+        lines: &str,
+        plan: &Plan,
+        exceptions: &Exceptions,
+        approved: Option<&Plan>,
+    ) -> Vec<String> {
+        let mapping = portal.mapping(lines);
+        let approved = approved.map(|plan| Applied {
+            plan,
+            exceptions: as_planned(),
+        });
+        let mut reporter = Reporter::new(&mapping, Applied { plan, exceptions }, approved);
+        reporter.push(csv(lines).as_bytes()).unwrap();
+        reporter.finish().unwrap();
+        while reporter.write_others() {}
+        let report = reporter.take_report();
+        let mut report = csv::Reader::from_reader(&report[..]);
+        let lines = report.records().map(|line| {
+            let line: Vec<String> = line.unwrap().iter().take(6).map(str::to_owned).collect();
+            line.join(",").trim_end_matches(',').to_owned()
+        });
+        lines.collect()
+    }
+
+    /// The same of a file that went as planned.
+    fn planned(portal: &Portal, text: &str) -> Vec<String> {
+        lines(portal, text, &portal.plan(text), as_planned(), None)
+    }
+
     #[test]
     fn rows_that_did_not_come_out_as_planned_say_so() {
-        let mapping = mapping();
-        let user_id = UserId::by_email("1".parse().unwrap(), &EmailKey::of("a@x.example"), 0);
-        let mut draft = Draft::new(
-            {
-                let mut scanner = Scanner::new(&mapping);
-                scanner
-                    .push(
-                        FILE.lines()
-                            .take(2)
-                            .collect::<Vec<_>>()
-                            .join("\n")
-                            .as_bytes(),
-                    )
-                    .unwrap();
-                scanner.finish().unwrap()
-            },
-            &mapping,
-            &Roster::default(),
-        );
-        draft.create(
-            2,
-            "1".parse().unwrap(),
-            &EmailKey::of("a@x.example"),
-            &Roster::default(),
-        );
-        let plan = draft.finish().unwrap();
-        assert_eq!(plan.action(2), Some(Action::Create { user_id }));
+        let portal = Portal::of(&[]);
+        let text = "Email,Name / x@x.io, / a@x.io,Ann";
+        let plan = portal.plan(text);
+        let refused = "2,x@x.io,not_processed,missing_value,first_name";
         for (outcome, expected) in [
-            (Outcome::ChangedMeanwhile, ",warning,changed_meanwhile,"),
-            (Outcome::Updated, ",updated,"),
-            (Outcome::Unchanged, ""),
+            (Outcome::Created, Some("3,a@x.io,created")),
+            (
+                Outcome::ChangedMeanwhile,
+                Some("3,a@x.io,warning,changed_meanwhile"),
+            ),
+            (Outcome::Updated, Some("3,a@x.io,updated")),
+            (Outcome::Unchanged, None),
         ] {
-            let exceptions = Exceptions::from([(2, outcome)]);
-            let mut reporter = Reporter::new(&mapping, &plan, &exceptions);
-            reporter
-                .push(
-                    FILE.lines()
-                        .take(2)
-                        .collect::<Vec<_>>()
-                        .join("\n")
-                        .as_bytes(),
-                )
-                .unwrap();
-            reporter.finish().unwrap();
-            let text = String::from_utf8(reporter.take_report()).unwrap();
+            let exceptions = Exceptions::from([(0, outcome)]);
+            let expected: Vec<&str> = [refused].into_iter().chain(expected).collect();
             assert_eq!(
-                text.lines().count(),
-                if expected.is_empty() { 1 } else { 2 }
+                lines(&portal, text, &plan, &exceptions, None),
+                expected,
+                "{outcome:?}"
             );
-            assert!(text.contains(expected), "{text}");
         }
+    }
+
+    /// What was planned to change is not what changed.
+    #[test]
+    fn an_exception_names_no_fields() {
+        let portal = Portal::of(&["a@x.io"]);
+        let text = "Email,Name / a@x.io,Bo";
+        let plan = portal.plan(text);
+        for (exceptions, expected) in [
+            (Exceptions::new(), "2,a@x.io,updated,,first_name|last_name"),
+            (
+                Exceptions::from([(0, Outcome::Enabled)]),
+                "2,a@x.io,enabled",
+            ),
+        ] {
+            assert_eq!(lines(&portal, text, &plan, &exceptions, None), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_row_is_shown_by_what_identifies_its_person() {
+        let portal = Portal::of(&["a@x.io id=1", "b@x.io id=2", "c@x.io id=3"]);
+        assert_eq!(
+            planned(
+                &portal,
+                "Id,Email,Name / 1,n@x.io,Ann / 2,c@x.io,Ann / 9,m@x.io,Ann / ,x@x.io,Ann"
+            ),
+            [
+                "2,1,updated,,email",
+                "3,2,not_processed,email_taken,email,c@x.io",
+                "4,9,created",
+                "5,,not_processed,missing_value,external_id",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_plan_noticed_is_a_warning_before_what_happened() {
+        let mut portal = Portal::of(&["a@x.io id=1", "b@x.io id=2"]).authorised_by("b@x.io");
+        portal.elsewhere = vec!["a@x.io"];
+        assert_eq!(
+            planned(
+                &portal,
+                "Id,Email,Name,Status,Manager,Group / 1,n@x.io,Bo,1,nobody|a@x.io|b@x.io,7|x / \
+                 2,b@x.io,Ann,0,a@x.io,"
+            ),
+            [
+                "2,1,warning,group_not_found,group,x",
+                "2,1,warning,email_shared_with_other_portal,email,n@x.io",
+                "2,1,warning,manager_not_found,manager,nobody",
+                "2,1,warning,manager_self,manager,a@x.io",
+                "2,1,warning,manager_loop,manager",
+                "2,1,updated,,first_name|last_name|group|manager|role",
+                "3,2,warning,protected_user",
+                "3,2,updated,,manager|role",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_circle_names_its_rows_but_not_hundreds_of_them() {
+        assert_eq!(named(&[2, 5]), "The people of the rows 2, 5");
+        let rows: Vec<u32> = (1..=20).collect();
+        assert!(named(&rows).ends_with(" 19, 20"));
+        let rows: Vec<u32> = (1..=22).collect();
+        assert!(named(&rows).ends_with(" 19, 20 and 2 more"));
+    }
+
+    #[test]
+    fn people_without_a_row_come_last() {
+        let portal = Portal::auto_disabling(&["a@x.io", "b@x.io", "c@x.io", "m@x.io inactive"])
+            .authorised_by("b@x.io");
+        let text = "Email,Name,Manager / c@x.io,Ann,m@x.io / d@x.io,Ann,";
+        let mut found = planned(&portal, text);
+        assert_eq!(found.remove(0), "2,c@x.io,updated,,manager");
+        assert_eq!(found.remove(0), "3,d@x.io,created");
+        // In the order of ids, which cannot be read.
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                ",a@x.io,disabled",
+                ",b@x.io,warning,protected_user",
+                ",m@x.io,updated,,role",
+            ]
+        );
+    }
+
+    #[test]
+    fn people_without_a_row_who_were_changed_meanwhile_say_so() {
+        let portal = Portal::auto_disabling(&["a@x.io", "b@x.io", "c@x.io"]);
+        let text = "Email,Name / b@x.io,Ann / c@x.io,Ann";
+        let plan = portal.plan(text);
+        let step = plan.steps() - 1;
+        for (outcome, expected) in [
+            (
+                Outcome::ChangedMeanwhile,
+                &[",a@x.io,warning,changed_meanwhile"][..],
+            ),
+            (Outcome::Unchanged, &[]),
+            (Outcome::Disabled, &[",a@x.io,disabled"]),
+        ] {
+            let exceptions = Exceptions::from([(step, outcome)]);
+            let found = lines(&portal, text, &plan, &exceptions, None);
+            assert_eq!(found, expected, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn people_without_a_row_are_written_some_at_a_time() {
+        let many: Vec<String> = (0..OTHERS_AT_ONCE + 1)
+            .flat_map(|n| [format!("p{n}@x.io"), format!("q{n}@x.io")])
+            .collect();
+        let people: Vec<&str> = many.iter().map(String::as_str).collect();
+        let mut portal = Portal::auto_disabling(&people);
+        portal.circumstances.limits.disable_limit_percent = 50;
+        let stay = many.iter().filter(|email| email.starts_with('q'));
+        let rows: Vec<String> = stay.map(|email| format!("{email},Ann")).collect();
+        let text = format!("Email,Name / {}", rows.join(" / "));
+        let (mapping, plan) = (portal.mapping(&text), portal.plan(&text));
+        assert_eq!(plan.others.len(), OTHERS_AT_ONCE + 1);
+        let applied = Applied {
+            plan: &plan,
+            exceptions: as_planned(),
+        };
+        let mut reporter = Reporter::new(&mapping, applied, None);
+        reporter.take_report();
+        let mut count = || {
+            let more = reporter.write_others();
+            let lines = reporter.take_report();
+            (more, lines.split(|byte| *byte == b'\n').count() - 1)
+        };
+        assert_eq!(count(), (true, OTHERS_AT_ONCE));
+        assert_eq!(count(), (false, 1));
+        assert_eq!(count(), (false, 0));
+    }
+
+    #[test]
+    fn what_is_held_has_a_line_beside_what_happens_all_the_same() {
+        let portal = Portal::of(&["a@x.io", "b@x.io", "c@x.io"]);
+        assert_eq!(
+            planned(
+                &portal,
+                "Email,Name,Status / a@x.io,Ann,0 / b@x.io,Bo,0 / c@x.io,Ann,1"
+            ),
+            [
+                "2,a@x.io,held,too_many_disables",
+                "3,b@x.io,held,too_many_disables",
+                "3,b@x.io,updated,,first_name|last_name",
+            ]
+        );
+        let portal = Portal::auto_disabling(&["a@x.io", "b@x.io", "c@x.io"]);
+        let mut found = planned(&portal, "Email,Name / n@x.io,Ann / m@x.io,Ann / c@x.io,Ann");
+        found[2..].sort();
+        assert_eq!(
+            found,
+            [
+                "2,n@x.io,held,identity_changed",
+                "3,m@x.io,held,identity_changed",
+                ",a@x.io,held,identity_changed",
+                ",b@x.io,held,identity_changed",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_became_of_it_takes_the_place_of_held_once_that_is_approved() {
+        let text = "Email,Name,Status / a@x.io,Ann,0 / b@x.io,Bo,0 / c@x.io,Ann,0";
+        let mut portal = Portal::of(&["a@x.io", "b@x.io", "c@x.io"]);
+        let first = portal.feed(text);
+        portal.change("a@x.io", |user| user.last_name = "Lee".to_owned());
+        portal.circumstances.authorised_by = Some("c@x.io".to_owned());
+        let approved = portal.approval(text, &first);
+        assert_eq!(
+            lines(&portal, text, &first, as_planned(), Some(&approved)),
+            [
+                "2,a@x.io,warning,changed_meanwhile",
+                "3,b@x.io,updated,,first_name|last_name",
+                "3,b@x.io,disabled",
+                "4,c@x.io,warning,protected_user",
+            ]
+        );
+    }
+
+    #[test]
+    fn held_creates_and_absences_are_replaced_too() {
+        let text = "Email,Name / n@x.io,Ann / m@x.io,Ann / d@x.io,Bo";
+        let people = ["a@x.io", "b@x.io", "c@x.io", "d@x.io", "n@x.io unmanaged"];
+        let mut portal = Portal::auto_disabling(&people[..4]);
+        portal.circumstances.limits.disable_limit_percent = 10;
+        portal.circumstances.limits.disable_limit_floor = 1;
+        let first = portal.feed(text);
+        assert_eq!(first.counts(as_planned()).held_creates, 2);
+        // Set up in the portal since.
+        portal.users.extend(Portal::of(&people[4..]).users);
+        portal.change("a@x.io", |user| user.last_name = "Lee".to_owned());
+        portal.circumstances.authorised_by = Some("c@x.io".to_owned());
+        let approved = portal.approval(text, &first);
+        let mut found = lines(&portal, text, &first, as_planned(), Some(&approved));
+        found[3..].sort();
+        assert_eq!(
+            found,
+            [
+                "2,n@x.io,warning,changed_meanwhile",
+                "3,m@x.io,created",
+                "4,d@x.io,updated,,first_name|last_name",
+                ",a@x.io,warning,changed_meanwhile",
+                ",b@x.io,disabled",
+                ",c@x.io,warning,protected_user",
+            ]
+        );
     }
 
     #[test]

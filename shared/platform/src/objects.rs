@@ -210,6 +210,8 @@ pub enum Document {
     Report,
     /// The rows that were not processed.
     Rejected,
+    /// Those whose disable or create waits for a decision. Not downloaded; see [`ReportsBucket::held`].
+    Held,
 }
 
 impl Document {
@@ -217,11 +219,16 @@ impl Document {
         match self {
             Document::Report => "report.csv",
             Document::Rejected => "rejected.csv",
+            Document::Held => "held.csv",
         }
     }
 
     fn key(self, portal: PortalId, upload: UploadId) -> String {
-        format!("{portal}/{upload}/{}", self.file_name())
+        let below = match self {
+            Document::Report | Document::Rejected => "",
+            Document::Held => "work/",
+        };
+        format!("{below}{portal}/{upload}/{}", self.file_name())
     }
 }
 
@@ -345,6 +352,36 @@ impl ReportsBucket {
                 return Ok(bytes.to_vec());
             }
             pause.wait().await;
+        }
+    }
+
+    /// A part of the list of those whom a hold is about, from this byte on: at most `length` bytes, fewer at its end.
+    ///
+    /// # Errors
+    ///
+    /// It could not be read.
+    pub async fn held(
+        &self,
+        portal: PortalId,
+        upload: UploadId,
+        from: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, CallFailed> {
+        const WHAT: &str = "read who is held";
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(Document::Held.key(portal, upload))
+            .range(format!("bytes={from}-{}", from + length - 1));
+        match request.send().await {
+            Ok(answer) => {
+                let bytes = answer.body.collect().await;
+                Ok(bytes.map_err(CallFailed::to(WHAT))?.to_vec())
+            }
+            // From its end on there is nothing.
+            Err(error) if error.code() == Some("InvalidRange") => Ok(Vec::new()),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
     }
 

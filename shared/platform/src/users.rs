@@ -15,11 +15,13 @@ use aws_sdk_dynamodb::types::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use mapping::fields::Status;
-use mapping::identity::{EmailKey, IdentityHash, PortalId, UserId};
+use mapping::identity::{EmailKey, NamesHash, PortalId, UserId};
+use mapping::mapping::IdentifyBy;
 use mapping::plan::Outcome;
 use mapping::record::Fingerprint;
-use mapping::roster::{Roster, RosterEntry};
-use mapping::user::User;
+use mapping::role::{Role, Roles};
+use mapping::roster::{Brief, Roster, RosterEntry};
+use mapping::user::{Refresh, User};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// BatchGetItem's own limit.
@@ -47,8 +49,8 @@ pub struct StoredUser {
     pub user: User,
     /// Goes up with every change.
     pub version: u64,
-    /// The upload that wrote last; whatever else changes a user leaves it.
-    pub last_upload_id: Option<String>,
+    /// The run that wrote last, `<upload_id>#<run>`; whatever else changes a user leaves it.
+    pub last_write: Option<String>,
     /// What that write came to.
     pub last_outcome: Option<Outcome>,
 }
@@ -59,6 +61,8 @@ pub struct UserWrite {
     pub user_id: UserId,
     /// What is written.
     pub kind: WriteKind,
+    /// The user is named as a manager for the first time.
+    pub becomes_manager: bool,
     /// What it comes to. Stored with the user, so that a run that is taken up again counts it as it was.
     pub outcome: Outcome,
 }
@@ -74,10 +78,10 @@ pub enum WriteKind {
         /// As it was read.
         version: u64,
     },
-    /// The fingerprint alone, which is no change; refused if the version is another.
+    /// What is kept beside the values, which is no change; refused if the version is another.
     Refresh {
-        /// Of the row that was applied.
-        fingerprint: Fingerprint,
+        /// As it is to be.
+        refresh: Refresh,
         /// As it was read.
         version: u64,
     },
@@ -114,41 +118,100 @@ impl Users {
         }
     }
 
-    /// All of a portal's users in brief, read consistently.
+    /// All of a portal's users in brief, told apart as a mapping says, and if wanted with their names. Read
+    /// consistently.
     ///
     /// # Errors
     ///
     /// A page could not be read. Never an empty roster instead: that would make everybody new.
-    pub async fn roster(&self, portal: PortalId) -> Result<Roster, CallFailed> {
-        let shards: Vec<Vec<RosterEntry>> = stream::iter(user_shards(portal))
-            .map(|shard| self.roster_shard(shard))
+    pub async fn roster(
+        &self,
+        portal: PortalId,
+        identify_by: IdentifyBy,
+        names: bool,
+    ) -> Result<Roster, CallFailed> {
+        let shards: Vec<ShardOfRoster> = stream::iter(user_shards(portal))
+            .map(|shard| self.roster_shard(shard, identify_by, names))
             .buffer_unordered(SHARDS_IN_FLIGHT)
             .try_collect()
             .await?;
-        Ok(Roster::new(shards.concat()))
+        let (entries, names): (Vec<_>, Vec<_>) = shards.into_iter().unzip();
+        Ok(Roster::new(entries.concat()).with_names(names.concat()))
     }
 
-    async fn roster_shard(&self, shard: String) -> Result<Vec<RosterEntry>, CallFailed> {
+    async fn roster_shard(
+        &self,
+        shard: String,
+        identify_by: IdentifyBy,
+        names: bool,
+    ) -> Result<ShardOfRoster, CallFailed> {
+        const WHAT: &str = "read the roster";
+        let mut projection = String::from(
+            "#sk, email_key, external_id, #status, #roles, feed_roles, feed_managed, \
+             manager_granted_at, disabled_by_upload, fingerprint",
+        );
+        if names {
+            projection.push_str(", first_name, last_name");
+        }
         let mut pages = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("#pk = :pk")
-            .projection_expression("#sk, email_key, fingerprint, feed_managed")
+            .projection_expression(projection)
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#sk", SK)
+            // Words that DynamoDB keeps for itself.
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#roles", "roles")
             .expression_attribute_values(":pk", AttributeValue::S(shard))
             .consistent_read(true)
             .into_paginator()
             .send();
-        let mut entries = Vec::new();
+        let (mut entries, mut named) = (Vec::new(), Vec::new());
         while let Some(page) = pages.next().await {
-            let page = page.map_err(CallFailed::sdk("read the roster"))?;
+            let page = page.map_err(CallFailed::sdk(WHAT))?;
             for item in page.items() {
-                entries.push(roster_entry(item).ok_or_else(|| malformed("read the roster"))?);
+                let brief = brief(item).ok_or_else(|| malformed(WHAT))?;
+                if let (true, Some(first), Some(last)) =
+                    (names, string(item, "first_name"), string(item, "last_name"))
+                {
+                    named.push((NamesHash::of(first, last), brief.user_id));
+                }
+                entries.push(RosterEntry::new(brief, identify_by));
             }
         }
-        Ok(entries)
+        Ok((entries, named))
+    }
+
+    /// Whether a user of another portal has this address. The index may lag by moments.
+    ///
+    /// # Errors
+    ///
+    /// The index could not be read.
+    pub async fn is_elsewhere(
+        &self,
+        portal: PortalId,
+        email: &EmailKey,
+    ) -> Result<bool, CallFailed> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_email")
+            .key_condition_expression("email_key = :email")
+            .expression_attribute_values(":email", text(email.as_str()))
+            .into_paginator()
+            .send();
+        let own = portal.to_string();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(CallFailed::sdk("look an address up"))?;
+            let other = |item: &Item| string(item, "portal_id").is_some_and(|it| *it != own);
+            if page.items().iter().any(other) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Users as a whole, read consistently, in any order; those that do not exist are absent.
@@ -278,7 +341,8 @@ impl Users {
             WriteKind::Create(user) => {
                 let (names, values): (Vec<_>, Vec<_>) = created(context, &key, write.user_id)
                     .into_iter()
-                    .chain(changed(context, user, 1, write.outcome))
+                    .chain(changed(context, user, 1, write))
+                    .filter_map(|(name, value)| Some((name, value?)))
                     .unzip();
                 let columns: Vec<String> =
                     names.iter().map(|name| format!("'{name}': ?")).collect();
@@ -291,19 +355,15 @@ impl Users {
                     values,
                 )
             }
-            WriteKind::Update { after, version } => self.update(
-                &key,
-                *version,
-                changed(context, after, version + 1, write.outcome),
-            ),
-            WriteKind::Refresh {
-                fingerprint,
-                version,
-            } => self.update(
-                &key,
-                *version,
-                vec![("fingerprint", fingerprint_value(*fingerprint))],
-            ),
+            WriteKind::Update { after, version } => {
+                self.update(&key, *version, changed(context, after, version + 1, write))
+            }
+            WriteKind::Refresh { refresh, version } => {
+                let fingerprint = refresh.fingerprint.map(fingerprint_value);
+                let mut attributes = vec![("fingerprint", fingerprint)];
+                attributes.extend(granted(context, refresh.manager_granted));
+                self.update(&key, *version, attributes)
+            }
         };
         BatchStatementRequest::builder()
             .statement(statement)
@@ -312,18 +372,20 @@ impl Users {
             .build()
     }
 
-    /// An update of these attributes, if the version is still this one.
+    /// An update of these attributes, if the version is still this one. Those without a value are removed.
     fn update(
         &self,
         key: &Key,
         version: u64,
-        attributes: Vec<(&'static str, AttributeValue)>,
+        attributes: Vec<Attribute>,
     ) -> (String, Vec<AttributeValue>) {
-        let sets = attributes
+        let clauses: Vec<String> = attributes
             .iter()
-            .map(|(name, _)| format!("SET \"{name}\" = ?"))
-            .collect::<Vec<_>>()
-            .join(" ");
+            .map(|(name, value)| match value {
+                Some(_) => format!("SET \"{name}\" = ?"),
+                None => format!("REMOVE \"{name}\""),
+            })
+            .collect();
         let condition = format!("WHERE \"{PK}\" = ? AND \"{SK}\" = ? AND \"version\" = ?");
         let of_condition = [
             text(&key.pk),
@@ -332,15 +394,25 @@ impl Users {
         ];
         let values = attributes
             .into_iter()
-            .map(|(_, value)| value)
+            .filter_map(|(_, value)| value)
             .chain(of_condition)
             .collect();
         (
-            format!("UPDATE \"{}\" {sets} {condition}", self.table),
+            format!(
+                "UPDATE \"{}\" {} {condition}",
+                self.table,
+                clauses.join(" ")
+            ),
             values,
         )
     }
 }
+
+/// A part of the roster, and the names in it if they are wanted.
+type ShardOfRoster = (Vec<RosterEntry>, Vec<(NamesHash, UserId)>);
+
+/// An attribute, and its value if it is to have one.
+type Attribute = (&'static str, Option<AttributeValue>);
 
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
@@ -351,68 +423,85 @@ fn fingerprint_value(fingerprint: Fingerprint) -> AttributeValue {
 }
 
 /// What a create writes once; what every change writes follows.
-fn created(
-    context: &WriteContext,
-    key: &Key,
-    user_id: UserId,
-) -> [(&'static str, AttributeValue); 7] {
+fn created(context: &WriteContext, key: &Key, user_id: UserId) -> [Attribute; 6] {
     [
-        (PK, text(&key.pk)),
-        (SK, text(&key.sk)),
-        ("portal_id", text(context.portal.to_string())),
-        ("user_id", text(user_id.to_string())),
-        // Given by default, not by the feed.
-        ("roles", AttributeValue::Ss(vec!["Learner".to_owned()])),
-        ("source", text("feed")),
-        ("created_at", text(stamp(context.now))),
+        (PK, Some(text(&key.pk))),
+        (SK, Some(text(&key.sk))),
+        ("portal_id", Some(text(context.portal.to_string()))),
+        ("user_id", Some(text(user_id.to_string()))),
+        ("source", Some(text("feed"))),
+        ("created_at", Some(text(stamp(context.now)))),
     ]
 }
 
 /// What every change writes.
-fn changed(
-    context: &WriteContext,
-    user: &User,
-    version: u64,
-    outcome: Outcome,
-) -> Vec<(&'static str, AttributeValue)> {
+fn changed(context: &WriteContext, user: &User, version: u64, write: &UserWrite) -> Vec<Attribute> {
     // In full, so that a new field does not compile until it is stored.
     let User {
         email,
         first_name,
         last_name,
+        external_id,
         status,
+        roles,
+        feed_roles,
         group_ids,
+        manager_ids,
         custom,
         feed_managed,
+        manager_granted: _,
+        disabled_by_upload,
         fingerprint,
     } = user;
     let custom = custom
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), text(value)));
+    let some = |value: AttributeValue| Some(value);
     let mut attributes = vec![
-        ("email", text(email)),
-        ("email_key", text(EmailKey::of(email).as_str())),
-        ("first_name", text(first_name)),
-        ("last_name", text(last_name)),
-        ("status", text(status.as_str())),
-        ("custom", AttributeValue::M(custom.collect())),
-        ("feed_managed", AttributeValue::Bool(*feed_managed)),
-        (
-            "fingerprint",
-            fingerprint.map_or(AttributeValue::Null(true), fingerprint_value),
-        ),
-        ("updated_at", text(stamp(context.now))),
-        ("last_upload_id", text(&context.upload_id)),
-        ("version", AttributeValue::N(version.to_string())),
-        ("last_write", text(&context.last_write)),
-        ("last_outcome", text(outcome.as_str())),
+        ("email", some(text(email))),
+        ("email_key", some(text(EmailKey::of(email).as_str()))),
+        ("first_name", some(text(first_name))),
+        ("last_name", some(text(last_name))),
+        ("external_id", external_id.as_ref().map(text)),
+        ("status", some(text(status.as_str()))),
+        ("roles", names_of(*roles)),
+        ("feed_roles", names_of(*feed_roles)),
+        ("group_ids", numbers(group_ids)),
+        ("manager_ids", texts(manager_ids)),
+        ("custom", some(AttributeValue::M(custom.collect()))),
+        ("feed_managed", some(AttributeValue::Bool(*feed_managed))),
+        ("disabled_by_upload", disabled_by_upload.as_ref().map(text)),
+        ("fingerprint", fingerprint.map(fingerprint_value)),
+        ("updated_at", some(text(stamp(context.now)))),
+        ("last_upload_id", some(text(&context.upload_id))),
+        ("version", some(AttributeValue::N(version.to_string()))),
+        ("last_write", some(text(&context.last_write))),
+        ("last_outcome", some(text(write.outcome.as_str()))),
     ];
-    // DynamoDB has no empty sets, and nobody is taken out of a group here.
-    if !group_ids.is_empty() {
-        let ids = group_ids.iter().map(u64::to_string).collect();
-        attributes.push(("group_ids", AttributeValue::Ns(ids)));
-    }
+    attributes.extend(granted(context, write.becomes_manager));
     attributes
+}
+
+/// When the user was first named as a manager; written once.
+fn granted(context: &WriteContext, now: bool) -> Option<Attribute> {
+    now.then(|| ("manager_granted_at", Some(text(stamp(context.now)))))
+}
+
+// DynamoDB has no empty sets.
+
+fn names_of(roles: Roles) -> Option<AttributeValue> {
+    let names: Vec<String> = roles.iter().map(|role| role.as_str().to_owned()).collect();
+    (!names.is_empty()).then_some(AttributeValue::Ss(names))
+}
+
+fn numbers(ids: &BTreeSet<u64>) -> Option<AttributeValue> {
+    let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+    (!ids.is_empty()).then_some(AttributeValue::Ns(ids))
+}
+
+fn texts(ids: &BTreeSet<UserId>) -> Option<AttributeValue> {
+    let ids: Vec<String> = ids.iter().map(UserId::to_string).collect();
+    (!ids.is_empty()).then_some(AttributeValue::Ss(ids))
 }
 
 fn malformed(what: &'static str) -> CallFailed {
@@ -434,13 +523,27 @@ fn feed_managed(item: &Item) -> bool {
         .unwrap_or(false)
 }
 
-fn roster_entry(item: &Item) -> Option<RosterEntry> {
-    Some(RosterEntry {
-        identity: IdentityHash::of_email(string(item, "email_key")?),
+fn brief(item: &Item) -> Option<Brief<'_>> {
+    Some(Brief {
         user_id: string(item, SK)?.parse().ok()?,
-        fingerprint: fingerprint(item),
+        email: string(item, "email_key")?,
+        external_id: string(item, "external_id").map(String::as_str),
+        status: Status::stored(string(item, "status")?)?,
+        roles: roles(item, "roles")?,
+        feed_roles: roles(item, "feed_roles")?,
         feed_managed: feed_managed(item),
+        manager_granted: string(item, "manager_granted_at").is_some(),
+        disabled_by_absence: string(item, "disabled_by_upload").is_some(),
+        fingerprint: fingerprint(item),
     })
+}
+
+/// A set of roles; absent: none.
+fn roles(item: &Item, name: &str) -> Option<Roles> {
+    let Some(names) = item.get(name).and_then(|value| value.as_ss().ok()) else {
+        return Some(Roles::NONE);
+    };
+    names.iter().map(|name| Role::named(name)).collect()
 }
 
 fn stored_user(item: &Item) -> Option<StoredUser> {
@@ -456,6 +559,12 @@ fn stored_user(item: &Item) -> Option<StoredUser> {
             group_ids.insert(id.parse().ok()?);
         }
     }
+    let mut manager_ids = BTreeSet::new();
+    if let Some(ids) = item.get("manager_ids").and_then(|value| value.as_ss().ok()) {
+        for id in ids {
+            manager_ids.insert(id.parse().ok()?);
+        }
+    }
     let status = Status::stored(string(item, "status")?)?;
     Some(StoredUser {
         user_id: string(item, SK)?.parse().ok()?,
@@ -463,14 +572,20 @@ fn stored_user(item: &Item) -> Option<StoredUser> {
             email: string(item, "email")?.clone(),
             first_name: string(item, "first_name")?.clone(),
             last_name: string(item, "last_name")?.clone(),
+            external_id: string(item, "external_id").cloned(),
             status,
+            roles: roles(item, "roles")?,
+            feed_roles: roles(item, "feed_roles")?,
             group_ids,
+            manager_ids,
             custom,
             feed_managed: feed_managed(item),
+            manager_granted: string(item, "manager_granted_at").is_some(),
+            disabled_by_upload: string(item, "disabled_by_upload").cloned(),
             fingerprint: fingerprint(item),
         },
         version: item.get("version")?.as_n().ok()?.parse().ok()?,
-        last_upload_id: string(item, "last_upload_id").cloned(),
+        last_write: string(item, "last_write").cloned(),
         last_outcome: string(item, "last_outcome").and_then(|text| Outcome::parse(text)),
     })
 }

@@ -165,3 +165,200 @@ impl<'p> Approval<'p> {
         protected
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fields::Status;
+    use crate::plan::testing::{Portal, as_planned, told};
+    use crate::plan::{Applied, Plan};
+    use crate::role::Role;
+
+    /// All of these people leave, by the file, which is held.
+    fn held(people: &[&str], lines: &str) -> (Portal, Plan) {
+        let mut portal = Portal {
+            auto_disable: !lines.contains("Status"),
+            ..Portal::of(people)
+        };
+        let plan = portal.feed(lines);
+        assert!(plan.hold.is_some(), "{:?}", told(&plan));
+        (portal, plan)
+    }
+
+    const BY_STATUS: &str = "Email,Name,Status / a@x.io,Ann,0 / b@x.io,Bo,0 / c@x.io,Ann,0";
+    const MISSING: &str = "Email,Name / n@x.io,Ann";
+    const PEOPLE: [&str; 3] = ["a@x.io", "b@x.io", "c@x.io"];
+
+    #[test]
+    fn what_was_held_happens_once_it_is_approved() {
+        for (lines, expected) in [
+            (BY_STATUS, ["2 disabled", "3 disabled", "4 disabled"]),
+            (MISSING, PEOPLE),
+        ] {
+            let (mut portal, first) = held(&PEOPLE, lines);
+            for email in PEOPLE {
+                assert_eq!(portal.user(email).status, Status::Active);
+            }
+            let plan = portal.approval(lines, &first);
+            let expected: Vec<String> = match lines {
+                MISSING => expected
+                    .iter()
+                    .flat_map(|it| [format!("{it} approved"), format!("{it} disabled")])
+                    .collect(),
+                _ => expected.map(str::to_owned).into(),
+            };
+            assert_eq!(told(&plan), expected);
+            portal.apply(lines, &plan);
+            for email in PEOPLE {
+                let user = portal.user(email);
+                assert_eq!(user.status, Status::Inactive, "{email}");
+                let of_absence = user.disabled_by_upload.is_some();
+                assert_eq!(of_absence, lines == MISSING, "{email}");
+            }
+            // The same file once more has nothing to do.
+            assert_eq!(told(&portal.plan(lines)), [""; 0]);
+        }
+    }
+
+    /// Bo's own row was an update, which is no change since.
+    #[test]
+    fn who_was_changed_since_is_left_alone() {
+        for (lines, expected) in [
+            (
+                BY_STATUS,
+                &["2 left alone", "3 disabled", "4 left alone"][..],
+            ),
+            (
+                MISSING,
+                &[
+                    "a@x.io left alone",
+                    "b@x.io approved",
+                    "b@x.io disabled",
+                    "c@x.io left alone",
+                ],
+            ),
+        ] {
+            let (mut portal, first) = held(&PEOPLE, lines);
+            portal.change("a@x.io", |user| user.last_name = "Lee".to_owned());
+            portal.change("c@x.io", |user| user.status = Status::Inactive);
+            let plan = portal.approval(lines, &first);
+            assert_eq!(told(&plan), expected);
+            assert_eq!(plan.counts(as_planned()).warnings, 2);
+        }
+    }
+
+    #[test]
+    fn who_is_protected_since_stays() {
+        for (lines, expected) in [
+            (BY_STATUS, &["3 disabled", "4 disabled", "2: protected"][..]),
+            (
+                MISSING,
+                &[
+                    "a@x.io protected",
+                    "b@x.io approved",
+                    "b@x.io disabled",
+                    "c@x.io approved",
+                    "c@x.io disabled",
+                ],
+            ),
+        ] {
+            // Has authorised the feed.
+            let (mut portal, first) = held(&PEOPLE, lines);
+            portal.circumstances.authorised_by = Some("a@x.io".to_owned());
+            assert_eq!(told(&portal.approval(lines, &first)), expected);
+
+            // Was not the last administrator when the hold began.
+            let people = [
+                "a@x.io administrator",
+                "b@x.io",
+                "c@x.io",
+                "d@x.io administrator unmanaged",
+            ];
+            let (mut portal, first) = held(&people, lines);
+            let goes = told(&portal.approval(lines, &first));
+            assert!(!goes.iter().any(|line| line.contains("protected")));
+            portal.change("d@x.io", |user| user.status = Status::Inactive);
+            assert_eq!(told(&portal.approval(lines, &first)), expected);
+        }
+    }
+
+    /// Somebody who was protected in the first place was not held, and is not disabled now.
+    #[test]
+    fn an_administrator_who_came_since_does_not_make_a_held_one_stay() {
+        let people = ["a@x.io administrator", "b@x.io", "c@x.io", "d@x.io"];
+        let (mut portal, first) = held(&people, "Email,Name / n@x.io,Ann");
+        assert!(told(&first).contains(&"a@x.io protected".to_owned()));
+        portal.change("n@x.io", |user| {
+            user.roles = user.roles.with(Role::Administrator);
+        });
+        let plan = portal.approval("Email,Name / n@x.io,Ann", &first);
+        assert!(!told(&plan).iter().any(|line| line.starts_with("a@x.io")));
+    }
+
+    const NEW: &str = "Id,Email,Name,Manager / 11,a@y.io,Ann,d@x.io / 12,b@y.io,Ann,a@y.io|nobody / \
+                       13,c@y.io,Ann, / 4,d@x.io,Ann,nobody / 14,d@y.io,Ann, / 14,e@y.io,Ann,";
+
+    fn held_creates() -> (Portal, Plan) {
+        let people = ["a@x.io id=1", "b@x.io id=2", "c@x.io id=3", "d@x.io id=4"];
+        let (portal, first) = held(&people, NEW);
+        assert_eq!(first.counts(as_planned()).held_creates, 4);
+        (portal, first)
+    }
+
+    #[test]
+    fn held_people_are_created_and_only_their_rows_name_managers() {
+        let (mut portal, first) = held_creates();
+        let plan = portal.approval(NEW, &first);
+        let told = told(&plan);
+        assert_eq!(
+            told[..5],
+            [
+                "2 created",
+                "3 created",
+                "4 created",
+                "6 created",
+                "3: manager 1 not found"
+            ]
+        );
+        portal.apply(NEW, &plan);
+        let managers = portal.user("b@y.io").manager_ids.clone();
+        assert_eq!(Vec::from_iter(managers), [portal.id("a@y.io")]);
+        let run = |plan| Applied {
+            plan,
+            exceptions: as_planned(),
+        };
+        let rows = run(&first).counts_with(&run(&plan)).rows;
+        assert_eq!((rows.total, rows.created), (6, 4));
+        assert_eq!((rows.unchanged, rows.not_processed), (1, 1));
+    }
+
+    #[test]
+    fn somebody_who_exists_by_now_is_left_alone() {
+        let (mut portal, first) = held_creates();
+        // One came by another file, one was set up in the portal and has no external id.
+        let others = Portal::of(&["other@y.io id=12", "c@y.io"]);
+        portal.users.extend(others.users);
+        let rows: Vec<String> = told(&portal.approval(NEW, &first));
+        assert_eq!(
+            rows[..4],
+            ["2 created", "3 left alone", "4 left alone", "6 created"]
+        );
+    }
+
+    #[test]
+    fn an_address_that_somebody_has_by_now_is_taken() {
+        let (mut portal, first) = held_creates();
+        portal.users.extend(Portal::of(&["a@y.io id=99"]).users);
+        let plan = portal.approval(NEW, &first);
+        let rows: Vec<String> = told(&plan);
+        assert_eq!(
+            rows[..4],
+            ["2 address taken", "3 created", "4 created", "6 created"]
+        );
+        let run = |plan| Applied {
+            plan,
+            exceptions: as_planned(),
+        };
+        let rows = run(&first).counts_with(&run(&plan)).rows;
+        assert_eq!((rows.total, rows.created, rows.not_processed), (6, 3, 2));
+    }
+}

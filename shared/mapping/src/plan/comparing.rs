@@ -352,3 +352,186 @@ impl<'p> Comparing<'p> {
         Ok(plan)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::Mapping;
+    use crate::plan::testing::{
+        Portal, as_planned, csv, id_by_email, mapping_of, person, scan, told,
+    };
+    use crate::plan::{Counts, RowCounts};
+    use crate::roster::Roster;
+    use crate::user::Terms;
+
+    /// The comparison of a file in which nobody is new.
+    fn comparing<'p>(
+        portal: &Portal,
+        mapping: &'p Mapping,
+        roster: &'p Roster,
+        lines: &str,
+    ) -> Comparing<'p> {
+        Joined::new(scan(mapping, &csv(lines)), mapping, roster)
+            .name(&portal.circumstances)
+            .compare()
+    }
+
+    /// Whom of the rows 2, 3, … the plan asks for.
+    fn asked(portal: &Portal, lines: &str) -> Vec<Option<UserId>> {
+        let mapping = portal.mapping(lines);
+        let roster = portal.roster(&mapping);
+        let comparing = comparing(portal, &mapping, &roster, lines);
+        let rows = lines.matches(" / ").count() as u32;
+        (2..2 + rows).map(|row| comparing.differs(row)).collect()
+    }
+
+    #[test]
+    fn new_people_are_created_and_known_ones_compared_by_fingerprint() {
+        let mut portal = Portal::of(&["c@x.io inactive"]);
+        portal.feed("Email,Name,Status / a@x.io,Ann,1 / b@x.io,Bo,1");
+        let lines = "Email,Name,Status / a@x.io,Ann,1 / b@x.io,Bob,1 / c@x.io,Ann,1 / d@x.io,D,";
+        assert_eq!(
+            asked(&portal, lines),
+            [
+                None,
+                Some(id_by_email("b@x.io")),
+                Some(id_by_email("c@x.io")),
+                None
+            ]
+        );
+        let plan = portal.plan(lines);
+        assert_eq!(told(&plan), ["3 updated", "4 enabled", "5 created"]);
+        assert_eq!(plan.action(2), None);
+        let (user_id, terms) = (id_by_email("d@x.io"), Terms::default());
+        assert_eq!(plan.action(5), Some(Action::Create { user_id, terms }));
+        assert_eq!(
+            plan.counts(as_planned()).rows,
+            RowCounts {
+                total: 4,
+                created: 1,
+                updated: 1,
+                enabled: 1,
+                unchanged: 1,
+                ..RowCounts::default()
+            }
+        );
+        assert_eq!(Plan::decode(&plan.encode().unwrap()).unwrap(), plan);
+    }
+
+    /// A fingerprint that is left over from a time when the feed managed the user says nothing.
+    #[test]
+    fn somebody_whom_the_feed_does_not_manage_is_looked_at_and_is_managed_from_now_on() {
+        let mut portal = Portal::of(&[]);
+        let lines = "Email,Name / a@x.io,Ann";
+        portal.feed(lines);
+        assert_eq!(asked(&portal, lines), [None]);
+        let id = portal.id("a@x.io");
+        portal.users.get_mut(&id).unwrap().0.feed_managed = false;
+        assert_eq!(asked(&portal, lines), [Some(id)]);
+        assert_eq!(told(&portal.feed(lines)), ["2 updated"]);
+        assert_eq!(asked(&portal, lines), [None]);
+    }
+
+    #[test]
+    fn only_the_fingerprint_is_no_change() {
+        let mut portal = Portal::of(&["a@x.io"]);
+        let lines = "Email,Name / a@x.io,Ann";
+        let plan = portal.feed(lines);
+        assert!(matches!(plan.action(2), Some(Action::Refresh { .. })));
+        assert_eq!(plan.counts(as_planned()).rows.unchanged, 1);
+        assert_eq!(portal.users[&id_by_email("a@x.io")].1, 1, "its version");
+        assert_eq!(asked(&portal, lines), [None]);
+    }
+
+    #[test]
+    fn a_row_of_which_something_was_kept_is_looked_at_again() {
+        let mut portal = Portal::of(&["a@x.io id=1"]);
+        portal.elsewhere = vec!["a@x.io"];
+        let lines = "Id,Email,Name / 1,n@x.io,Bo";
+        assert_eq!(told(&portal.feed(lines)), ["2 updated", "2: address kept"]);
+        assert_eq!(asked(&portal, lines), [Some(portal.id("a@x.io"))]);
+        assert_eq!(told(&portal.feed(lines)), ["2: address kept"]);
+        portal.elsewhere.clear();
+        assert_eq!(told(&portal.feed(lines)), ["2 updated"]);
+        assert_eq!(portal.user("n@x.io").first_name, "Bo");
+        assert_eq!(told(&portal.feed(lines)), [""; 0]);
+    }
+
+    #[test]
+    fn who_was_missing_comes_back_although_the_row_is_the_old_one() {
+        let mut portal = Portal::auto_disabling(&[]);
+        let stay = "b@x.io,Ann / c@x.io,Ann / d@x.io,Ann";
+        let all = format!("Email,Name / a@x.io,Ann / {stay}");
+        portal.feed(&all);
+        let without = portal.feed(&format!("Email,Name / {stay}"));
+        assert_eq!(told(&without), ["a@x.io disabled"]);
+        assert_eq!(told(&portal.plan(&format!("Email,Name / {stay}"))), [""; 0]);
+        assert_eq!(told(&portal.feed(&all)), ["2 enabled"]);
+        assert_eq!(told(&portal.feed(&all)), [""; 0]);
+    }
+
+    #[test]
+    fn people_without_a_row_come_in_the_order_of_their_ids_and_by_what_identifies_them() {
+        let people = ["a@x.io id=1", "b@x.io", "c@x.io id=3"];
+        let stay = ["4", "5", "6", "7"].map(|id| format!("{id}@x.io id={id}"));
+        let people: Vec<&str> = people
+            .into_iter()
+            .chain(stay.iter().map(|it| &**it))
+            .collect();
+        let portal = Portal::auto_disabling(&people);
+        let rows = ["4", "5", "6", "7"].map(|id| format!("{id},{id}@x.io,Ann"));
+        let plan = portal.plan(&format!("Id,Email,Name / {}", rows.join(" / ")));
+        assert_eq!(told(&plan), ["1 disabled", "3 disabled", "b@x.io disabled"]);
+        assert!(plan.others.is_sorted_by_key(|other| other.user_id));
+        let Counts { rows, others, .. } = plan.counts(as_planned());
+        assert_eq!((rows.total, rows.unchanged, others.disabled), (4, 4, 3));
+    }
+
+    #[test]
+    fn a_plan_that_forgot_a_person_is_no_plan() {
+        let portal = Portal::of(&["a@x.io"]);
+        for lines in ["Email,Name / a@x.io,Ann", "Email,Name / n@x.io,Ann"] {
+            let mapping = portal.mapping(lines);
+            let roster = portal.roster(&mapping);
+            let comparing = comparing(&portal, &mapping, &roster, lines);
+            assert_eq!(comparing.finish(), Err(NotPlanned::Forgotten(2)), "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_forgot_somebody_without_a_row_is_no_plan() {
+        let portal = Portal::auto_disabling(&["a@x.io", "b@x.io"]);
+        let lines = "Email,Name / n@x.io,Ann";
+        let mapping = mapping_of(&csv(lines), true);
+        let roster = portal.roster(&mapping);
+        let joined = Joined::new(scan(&mapping, &csv(lines)), &mapping, &roster);
+        let mut naming = joined.name(&portal.circumstances);
+        naming.see(2, &crate::identity::Identity::Email("n@x.io"));
+        let mut comparing = naming.compare();
+        let others = comparing.others();
+        assert_eq!(others.len(), 2);
+        // Whoever is gone is nobody's concern.
+        comparing.settle_other(others[0], None);
+        assert_eq!(comparing.others(), others[1..]);
+        assert_eq!(comparing.finish(), Err(NotPlanned::RosterChanged));
+    }
+
+    #[test]
+    fn a_user_who_is_gone_or_somebody_else_by_now_is_planned_anew() {
+        let portal = Portal::of(&["a@x.io id=1"]);
+        let lines = "Id,Email,Name / 1,a@x.io,Ann";
+        let mapping = portal.mapping(lines);
+        let roster = portal.roster(&mapping);
+        let mut comparing = comparing(&portal, &mapping, &roster, lines);
+        let (person, id) = (person(lines, &[]), portal.id("a@x.io"));
+        let other = crate::plan::testing::user("a@x.io id=2").1;
+        for found in [None, Some((&other, 1))] {
+            assert_eq!(
+                comparing.settle(2, &person, id, found),
+                Err(NotPlanned::RosterChanged)
+            );
+        }
+        let user = portal.user("a@x.io");
+        assert_eq!(comparing.settle(2, &person, id, Some((user, 1))), Ok(()));
+    }
+}

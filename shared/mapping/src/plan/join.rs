@@ -235,3 +235,162 @@ impl<'p> Joined<'p> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::RowCounts;
+    use crate::plan::testing::{Portal, as_planned, csv, mapping_of, told};
+
+    #[test]
+    fn the_first_row_of_a_person_counts() {
+        let plan = Portal::of(&[])
+            .plan("Email,Name / a@x.io,Ann / A@X.io ,Anna / A@x.io,Ann / b@x.io,Bo / a@x.io,Anna");
+        assert_eq!(
+            told(&plan),
+            [
+                "2 created",
+                "3 conflict with 2",
+                "4 duplicate of 2",
+                "5 created",
+                "6 conflict with 2"
+            ]
+        );
+        let counts = plan.counts(as_planned());
+        assert_eq!(
+            counts.rows,
+            RowCounts {
+                total: 5,
+                created: 2,
+                unchanged: 1,
+                not_processed: 2,
+                ..RowCounts::default()
+            }
+        );
+        assert_eq!(counts.warnings, 1);
+    }
+
+    /// The row that is not valid is no first row.
+    #[test]
+    fn the_first_valid_row_of_a_person_counts() {
+        let plan = Portal::of(&[]).plan("Email,Name,Status / a@x.io,Ann,x / a@x.io,Ann,1");
+        assert_eq!(told(&plan), ["3 created"]);
+    }
+
+    #[test]
+    fn external_ids_are_compared_exactly_and_addresses_are_not() {
+        let plan = Portal::of(&["a@x.io id=a"])
+            .plan("Id,Email,Name / A,b@x.io,Ann / a ,A@X.IO,Bo / a,a@x.io,Bo");
+        assert_eq!(told(&plan), ["2 created", "3 updated", "4 duplicate of 3"]);
+    }
+
+    #[test]
+    fn somebody_without_an_external_id_gets_that_of_the_first_row_with_the_address() {
+        for (people, rows, expected) in [
+            (&["a@x.io"][..], "1,A@x.io,Ann", &["2 updated"][..]),
+            (
+                &["a@x.io"],
+                "1,a@x.io,Ann / 2,a@x.io,Ann",
+                &["2 updated", "3 address taken"],
+            ),
+            // Who has one is somebody else.
+            (&["a@x.io id=2"], "1,a@x.io,Ann", &["2 address taken"]),
+            // The external id finds its person first, wherever the row's address is.
+            (
+                &["a@x.io", "b@x.io id=1"],
+                "1,a@x.io,Ann",
+                &["2 address taken"],
+            ),
+            // Whoever is found moves away, which does not make the address free for somebody's new id.
+            (
+                &["a@x.io", "b@x.io id=1"],
+                "1,n@x.io,Ann / 2,b@x.io,Ann / 3,a@x.io,Ann",
+                &["2 updated", "3 created", "4 updated"],
+            ),
+        ] {
+            let mut portal = Portal::of(people);
+            let before: Vec<_> = portal.users.keys().copied().collect();
+            let plan = portal.feed(&format!("Id,Email,Name / {rows}"));
+            assert_eq!(told(&plan), expected, "{rows}");
+            assert!(before.iter().all(|id| portal.users.contains_key(id)));
+        }
+        let mut portal = Portal::of(&["a@x.io"]);
+        let id = portal.id("a@x.io");
+        portal.feed("Id,Email,Name / 1,a@x.io,Ann");
+        assert_eq!(portal.user("a@x.io").external_id.as_deref(), Some("1"));
+        assert_eq!(portal.id("a@x.io"), id, "the user id is kept");
+    }
+
+    #[test]
+    fn who_moves_is_asked_about_and_nobody_else() {
+        let portal = Portal::of(&["a@x.io id=1", "b@x.io id=2", "c@x.io", "d@x.io id=4"]);
+        let file = csv(
+            "Id,Email,Name / 1,A@x.io,Ann / 2,n@x.io,Ann / 3,c@x.io,Ann / \
+             5,e@x.io,Ann / 2,m@x.io,Ann / 4,n@x.io,",
+        );
+        let mapping = mapping_of(&file, false);
+        let roster = portal.roster(&mapping);
+        let scan = crate::plan::testing::scan(&mapping, &file);
+        let mut joined = Joined::new(scan, &mapping, &roster);
+        let b = portal.id("b@x.io");
+        assert_eq!(joined.movers().collect::<Vec<_>>(), [b]);
+        joined.keep_address(b);
+        assert_eq!(joined.movers().count(), 0);
+    }
+
+    /// Who is left over is missing, and would become inactive.
+    #[test]
+    fn a_row_that_is_not_processed_counts_as_present() {
+        let people = [
+            "a@x.io",
+            "b@x.io name=Bo",
+            "c@x.io name=Bo",
+            "d@x.io",
+            "e@x.io",
+        ];
+        let stay = "d@x.io,Ann / e@x.io,Ann";
+        for (row, missing) in [
+            // By the address, whatever the name is.
+            ("a@x.io,", &["b@x.io", "c@x.io"][..]),
+            ("b@x.io,", &["a@x.io", "c@x.io"]),
+            // By name: everybody who is called so.
+            ("b,bO", &["a@x.io"]),
+            // Nobody's.
+            ("n@x.io,", &["a@x.io", "b@x.io", "c@x.io"]),
+            // A wrong number of cells: by everything.
+            ("a@x.io,Bo,more", &[]),
+        ] {
+            let mut portal = Portal::auto_disabling(&people);
+            portal.circumstances.limits.hold_on_malformed_rows = false;
+            let plan = portal.plan(&format!("Email,Name / {stay} / {row}"));
+            let others: Vec<&str> = plan.others.iter().map(|it| &*it.identity).collect();
+            let mut others = others;
+            others.sort_unstable();
+            assert_eq!(others, missing, "{row}");
+        }
+    }
+
+    #[test]
+    fn where_people_have_external_ids_the_address_tells_who_has_none_or_whose_cannot_be_read() {
+        let people = ["a@x.io id=1", "b@x.io", "c@x.io id=3", "d@x.io id=4"];
+        for (row, missing) in [
+            ("1,a@x.io,", &["3", "b@x.io"][..]),
+            // Somebody else's address does not make that person present.
+            ("1,c@x.io,", &["3", "b@x.io"]),
+            ("9,c@x.io,", &["1", "3", "b@x.io"]),
+            // Who has no external id yet is told by the address.
+            ("9,b@x.io,", &["1", "3"]),
+            // The external id cannot be read.
+            (",c@x.io,Bo", &["1", "b@x.io"]),
+            // By everything.
+            ("1,c@x.io", &["b@x.io"]),
+        ] {
+            let mut portal = Portal::auto_disabling(&people);
+            portal.circumstances.limits.hold_on_malformed_rows = false;
+            let plan = portal.plan(&format!("Id,Email,Name / 4,d@x.io,Ann / {row}"));
+            let mut others: Vec<&str> = plan.others.iter().map(|it| &*it.identity).collect();
+            others.sort_unstable();
+            assert_eq!(others, missing, "{row}");
+        }
+    }
+}

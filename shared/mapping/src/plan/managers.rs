@@ -198,3 +198,263 @@ impl Managers {
         named.circles = circles;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::{Portal, as_planned, id_by_email, told};
+    use crate::plan::{Others, Plan};
+    use crate::role::{Role, Roles};
+
+    fn managers_of(plan: &Plan, row: u32) -> Vec<UserId> {
+        let planned = plan.step(row).unwrap_or_else(|| panic!("row {row}")).1;
+        plan.managers(planned).to_vec()
+    }
+
+    fn ids(portal: &Portal, emails: &[&str]) -> Vec<UserId> {
+        let mut ids: Vec<UserId> = emails.iter().map(|email| portal.id(email)).collect();
+        ids.sort();
+        ids
+    }
+
+    #[test]
+    fn the_order_of_rows_does_not_matter() {
+        let rows = [
+            "a@x.io,Ann,B@x.io|c@x.io|b@X.io",
+            "b@x.io,Bo,c@x.io",
+            "c@x.io,Cy,",
+        ];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+            let mut portal = Portal::of(&["c@x.io"]);
+            let rows = order.map(|at| rows[at]).join(" / ");
+            let plan = portal.feed(&format!("Email,Name,Manager / {rows}"));
+            assert_eq!(plan.notices, []);
+            let managers = |email| Vec::from_iter(portal.user(email).manager_ids.clone());
+            assert_eq!(managers("a@x.io"), ids(&portal, &["b@x.io", "c@x.io"]));
+            assert_eq!(managers("b@x.io"), ids(&portal, &["c@x.io"]));
+            assert_eq!(managers("c@x.io"), []);
+        }
+    }
+
+    #[test]
+    fn a_manager_is_told_by_the_address_after_the_file() {
+        let mut portal = Portal::of(&["a@x.io id=1", "b@x.io id=2", "c@x.io id=3"]);
+        let lines = "Id,Email,Name,Manager / 1,a@x.io,Bo,b@x.io|n@x.io|m@x.io / \
+                     2,n@x.io,Bo, / 3,b@x.io,Bo, / 4,c@x.io,Bo,b@x.io";
+        let plan = portal.feed(lines);
+        assert_eq!(
+            told(&plan),
+            [
+                "2 updated",
+                "3 updated",
+                "4 updated",
+                "5 created",
+                "2: manager 2 not found"
+            ]
+        );
+        assert_eq!(managers_of(&plan, 2), ids(&portal, &["b@x.io", "n@x.io"]));
+        assert_eq!(managers_of(&plan, 5), ids(&portal, &["b@x.io"]));
+        // A move that is refused leaves the manager at the old address.
+        let plan = portal.plan("Id,Email,Name,Manager / 1,a@x.io,Cy,b@x.io|n@x.io / 3,n@x.io,Cy,");
+        assert_eq!(told(&plan), ["2 updated", "3 address taken"]);
+        assert_eq!(managers_of(&plan, 2), ids(&portal, &["b@x.io", "n@x.io"]));
+    }
+
+    #[test]
+    fn an_address_that_nobody_has_is_dropped_with_a_warning_for_each_part() {
+        let portal = Portal::of(&["i@x.io inactive"]);
+        let plan = portal.plan(
+            "Email,Name,Manager / a@x.io,Ann,nobody@x.io|i@x.io|boss|nobody@x.io / \
+             b@x.io,Bo,bad@x.io / bad@x.io,,",
+        );
+        assert_eq!(
+            told(&plan),
+            [
+                "2 created",
+                "3 created",
+                "2: manager 0 not found",
+                "2: manager 2 not found",
+                "2: manager 3 not found",
+                "3: manager 0 not found",
+                "i@x.io updated",
+            ]
+        );
+        assert_eq!(managers_of(&plan, 2), [id_by_email("i@x.io")]);
+        assert_eq!(plan.counts(as_planned()).warnings, 4);
+    }
+
+    #[test]
+    fn oneself_is_dropped_new_or_known() {
+        let plan = Portal::of(&["a@x.io"])
+            .plan("Email,Name,Manager / a@x.io,Bo,A@x.io|n@x.io / n@x.io,Ann,a@x.io|N@x.io");
+        assert_eq!(
+            told(&plan),
+            [
+                "2 updated",
+                "3 created",
+                "2: manager 0 is self",
+                "2: circle [2, 3]",
+                "3: manager 1 is self"
+            ]
+        );
+        assert_eq!(managers_of(&plan, 2), [id_by_email("n@x.io")]);
+        assert_eq!(managers_of(&plan, 3), [id_by_email("a@x.io")]);
+    }
+
+    #[test]
+    fn rows_that_are_not_applied_name_nobody() {
+        let plan = Portal::of(&["b@x.io", "c@x.io"]).plan(
+            "Email,Name,Manager / a@x.io,Ann, / a@x.io,Ann,b@x.io / a@x.io,Ann,n@x.io / x,Ann,c@x.io",
+        );
+        assert_eq!(
+            told(&plan),
+            ["2 created", "3 conflict with 2", "4 conflict with 2"]
+        );
+    }
+
+    #[test]
+    fn people_whose_creation_is_held_are_nobody_and_name_nobody() {
+        let mut portal =
+            Portal::auto_disabling(&["a@x.io", "b@x.io", "c@x.io", "m@x.io unmanaged"]);
+        let lines = "Email,Name,Manager / a@x.io,Ann,n1@y.io / n1@y.io,Ann,m@x.io / n2@y.io,Ann,";
+        let plan = portal.feed(lines);
+        assert_eq!(
+            told(&plan),
+            [
+                "3 not created",
+                "4 not created",
+                "2: manager 0 not found",
+                "3: held",
+                "4: held",
+                "b@x.io held",
+                "c@x.io held",
+                "identity_changed"
+            ]
+        );
+        assert!(!portal.user("m@x.io").manager_granted);
+    }
+
+    #[test]
+    fn a_circle_is_stored_as_it_was_sent_and_warned_of_once_at_its_first_row() {
+        for (case, rows, expected) in [
+            (
+                "two",
+                "b@x.io,Bo,a@x.io / a@x.io,Ann,b@x.io",
+                &["2: circle [2, 3]"][..],
+            ),
+            (
+                "three, and somebody below",
+                "d@x.io,D,a@x.io / a@x.io,Ann,b@x.io / b@x.io,Bo,c@x.io / c@x.io,Cy,a@x.io",
+                &["3: circle [3, 4, 5]"],
+            ),
+            (
+                "two circles",
+                "a@x.io,Ann,b@x.io / c@x.io,Cy,d@x.io / b@x.io,Bo,a@x.io / d@x.io,D,c@x.io",
+                &["2: circle [2, 4]", "3: circle [3, 5]"],
+            ),
+            (
+                "two circles with a person in common are one",
+                "a@x.io,Ann,b@x.io / b@x.io,Bo,a@x.io|c@x.io / c@x.io,Cy,b@x.io",
+                &["2: circle [2, 3, 4]"],
+            ),
+            (
+                "a chain",
+                "a@x.io,Ann,b@x.io / b@x.io,Bo,c@x.io / c@x.io,Cy,",
+                &[],
+            ),
+            (
+                "through somebody whose row is refused",
+                "a@x.io,Ann,b@x.io / b@x.io,,a@x.io",
+                &["2: manager 0 not found"],
+            ),
+            (
+                "oneself is no circle",
+                "a@x.io,Ann,a@x.io",
+                &["2: manager 0 is self"],
+            ),
+        ] {
+            let plan = Portal::of(&[]).plan(&format!("Email,Name,Manager / {rows}"));
+            let mut told = told(&plan);
+            told.retain(|line| line.contains(':'));
+            assert_eq!(told, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_circle_with_somebody_who_has_no_row_is_none_of_the_file() {
+        let mut portal = Portal::of(&[]);
+        portal.feed("Email,Name,Manager / a@x.io,Ann, / b@x.io,Bo,a@x.io");
+        let plan = portal.plan("Email,Name,Manager / a@x.io,Ann,b@x.io");
+        assert_eq!(plan.circles, [[0; 0]; 0]);
+    }
+
+    #[test]
+    fn the_role_is_given_once() {
+        for (with_row, given) in [
+            ("", &["3 created", "m@x.io updated"][..]),
+            (" / m@x.io,Ann,", &["3 created", "4 updated"]),
+        ] {
+            let mut portal = Portal::of(&["m@x.io"]);
+            let lines = format!("Email,Name,Manager / x,Ann, / a@x.io,Ann,m@x.io{with_row}");
+            let plan = portal.feed(&lines);
+            assert_eq!(told(&plan), given);
+            let manager = portal.user("m@x.io");
+            assert!(manager.roles.contains(Role::Manager) && manager.manager_granted);
+            assert!(!manager.feed_roles.contains(Role::Manager), "the portal's");
+            assert_eq!(told(&portal.feed(&lines)), [""; 0]);
+            // Somebody takes it away.
+            portal.change("m@x.io", |user| {
+                user.roles = user.roles.without(Roles::NONE.with(Role::Manager));
+            });
+            assert_eq!(told(&portal.feed(&lines)), [""; 0]);
+            assert!(!portal.user("m@x.io").roles.contains(Role::Manager));
+        }
+    }
+
+    #[test]
+    fn a_row_that_changes_nothing_names_its_managers_too() {
+        let mut portal = Portal::of(&[]);
+        let lines = "Email,Name,Manager,Role / m@x.io,Ann,, / a@x.io,Ann,m@x.io,";
+        portal.feed(lines);
+        assert!(!portal.user("m@x.io").manager_granted, "roles are mapped");
+        // Without roles in the file, the old row names somebody for the first time.
+        let plan = portal.feed("Email,Name,Manager / a@x.io,Ann,m@x.io");
+        assert_eq!(told(&plan), ["m@x.io updated"]);
+        let expected = Others {
+            updated: 1,
+            ..Others::default()
+        };
+        assert_eq!(plan.counts(as_planned()).others, expected);
+    }
+
+    #[test]
+    fn who_has_the_role_already_is_marked_silently() {
+        for with_row in ["", " / m@x.io,Ann,"] {
+            let mut portal = Portal::of(&["m@x.io manager"]);
+            let lines = format!("Email,Name,Manager / a@x.io,Ann,m@x.io{with_row}");
+            let plan = portal.plan(&lines);
+            assert_eq!(told(&plan), ["2 created"]);
+            let named = plan.others.iter().any(|other| other.what.becomes_manager)
+                || plan.rows.iter().any(|planned| match planned.action {
+                    crate::plan::Action::Refresh { terms, .. } => terms.becomes_manager,
+                    _ => false,
+                });
+            assert!(named, "{with_row}");
+            assert_eq!(plan.counts(as_planned()).others, Others::default());
+        }
+    }
+
+    #[test]
+    fn who_is_missing_may_be_named_and_becomes_inactive_all_the_same() {
+        let people = ["a@x.io", "b@x.io", "m@x.io"];
+        let mut portal = Portal::auto_disabling(&people);
+        let plan = portal.feed("Email,Name,Manager / a@x.io,Ann,m@x.io / b@x.io,Ann,");
+        assert_eq!(told(&plan), ["2 updated", "m@x.io disabled"]);
+        let expected = Others {
+            disabled: 1,
+            ..Others::default()
+        };
+        assert_eq!(plan.counts(as_planned()).others, expected);
+        assert!(portal.user("m@x.io").roles.contains(Role::Manager));
+    }
+}

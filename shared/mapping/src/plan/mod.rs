@@ -17,6 +17,8 @@ mod join;
 mod managers;
 mod naming;
 mod safety;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use approval::Approval;
 pub use comparing::{Comparing, NotPlanned};
@@ -578,6 +580,14 @@ impl Applied<'_> {
         self.plan.counts(self.exceptions)
     }
 
+    /// Whether no row has a line in the report, so that the file need not be read again for it.
+    pub fn has_nothing_to_say_of_rows(&self) -> bool {
+        let counts = self.counts();
+        counts.rows.unchanged == counts.rows.total
+            && counts.warnings == 0
+            && self.plan.notices.is_empty()
+    }
+
     /// How the file came out, with what was held and then approved.
     pub fn counts_with(&self, approved: &Applied<'_>) -> Counts {
         let mut counts = self.counts();
@@ -620,5 +630,242 @@ fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, UnreadableP
             postcard::from_bytes(value).map_err(|error| UnreadablePlan(Some(error)))
         }
         _ => Err(UnreadablePlan(None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Portal, as_planned, told};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rows(counts: &Counts) -> u64 {
+        let RowCounts {
+            created,
+            updated,
+            unchanged,
+            disabled,
+            enabled,
+            not_processed,
+            total: _,
+        } = counts.rows;
+        created + updated + unchanged + disabled + enabled + not_processed
+    }
+
+    #[test]
+    fn exceptions_move_rows_between_counts() {
+        let plan = Portal::of(&[]).plan("Email,Name / x,Ann / a@x.io,Ann / b@x.io,Bo / c@x.io,Cy");
+        // Steps are counted from 0, whatever the numbers of their rows are.
+        let exceptions = Exceptions::from([(0, Outcome::Updated), (1, Outcome::ChangedMeanwhile)]);
+        let counts = plan.counts(&exceptions);
+        assert_eq!(
+            counts.rows,
+            RowCounts {
+                total: 4,
+                created: 1,
+                updated: 1,
+                unchanged: 1,
+                not_processed: 1,
+                ..RowCounts::default()
+            }
+        );
+        assert_eq!(counts.warnings, 1);
+        let applied = Applied {
+            plan: &plan,
+            exceptions: &exceptions,
+        };
+        let outcomes = [2, 3, 4, 5].map(|row| applied.outcome_of_row(row));
+        assert_eq!(
+            outcomes,
+            [
+                Outcome::Unchanged,
+                Outcome::Updated,
+                Outcome::ChangedMeanwhile,
+                Outcome::Created
+            ]
+        );
+    }
+
+    #[test]
+    fn exceptions_of_people_without_a_row_come_after_those_of_the_rows() {
+        let people = ["a@x.io", "b@x.io", "c@x.io", "d@x.io", "e@x.io", "f@x.io"];
+        let plan = Portal::auto_disabling(&people)
+            .plan("Email,Name / d@x.io,Ann / e@x.io,Bo / f@x.io,Ann / n@x.io,Ann");
+        let steps = plan.steps();
+        assert_eq!(steps, plan.rows.len() as u64 + 3);
+        assert_eq!(plan.counts(as_planned()).others.disabled, 3);
+        let exceptions = Exceptions::from([
+            (steps - 1, Outcome::Unchanged),
+            (steps - 2, Outcome::ChangedMeanwhile),
+        ]);
+        let counts = plan.counts(&exceptions);
+        assert_eq!((counts.others.disabled, counts.warnings), (1, 1));
+        assert_eq!(counts.rows, plan.counts(as_planned()).rows);
+        assert_eq!(rows(&counts), counts.rows.total);
+        let other = plan.other(steps - 1).unwrap();
+        assert_eq!(other.user_id, plan.others[2].user_id);
+        assert!(plan.other(steps).is_none() && plan.other(0).is_none());
+    }
+
+    #[test]
+    fn with_an_approval_each_row_still_counts_once() {
+        let mut portal = Portal::of(&["a@x.io", "b@x.io", "c@x.io"]);
+        let lines = "Email,Name,Status / a@x.io,Ann,0 / b@x.io,Bo,0 / c@x.io,Ann,1";
+        let first = portal.feed(lines);
+        assert_eq!(
+            told(&first),
+            ["3 updated", "2: held", "3: held", "too_many_disables"]
+        );
+        let run = |plan| Applied {
+            plan,
+            exceptions: as_planned(),
+        };
+        let approved = portal.approval(lines, &first);
+        let counts = run(&first).counts_with(&run(&approved));
+        // Disabled comes before updated.
+        let expected = RowCounts {
+            total: 3,
+            disabled: 2,
+            unchanged: 1,
+            ..RowCounts::default()
+        };
+        assert_eq!(counts.rows, expected);
+
+        portal.change("b@x.io", |user| user.last_name = "Lee".to_owned());
+        let approved = portal.approval(lines, &first);
+        let counts = run(&first).counts_with(&run(&approved));
+        let expected = RowCounts {
+            total: 3,
+            disabled: 1,
+            updated: 1,
+            unchanged: 1,
+            ..RowCounts::default()
+        };
+        assert_eq!((counts.rows, counts.warnings), (expected, 1));
+    }
+
+    #[test]
+    fn people_without_a_row_count_once_with_an_approval() {
+        let mut portal = Portal::auto_disabling(&["a@x.io", "b@x.io", "c@x.io"]);
+        // One of those who are missing is given the role at once and made inactive later.
+        let lines = "Email,Name,Manager / c@x.io,Ann,a@x.io";
+        let first = portal.feed(lines);
+        let run = |plan| Applied {
+            plan,
+            exceptions: as_planned(),
+        };
+        let others = run(&first).counts().others;
+        assert_eq!((others.disabled, others.updated), (0, 1));
+        let approved = portal.approval(lines, &first);
+        let others = run(&first).counts_with(&run(&approved)).others;
+        assert_eq!((others.disabled, others.updated), (2, 0));
+    }
+
+    #[test]
+    fn outcomes_are_stored_by_name() {
+        for outcome in Outcome::ALL {
+            assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
+        }
+        assert_eq!(Outcome::parse("Created"), None);
+    }
+
+    #[test]
+    fn a_plan_writes_rows_or_does_not() {
+        let mut portal = Portal::auto_disabling(&["a@x.io", "b@x.io", "c@x.io"]);
+        let lines = "Email,Name / a@x.io,Ann / c@x.io,Ann / c@x.io,Ann";
+        assert!(portal.feed(lines).writes_rows(), "fingerprints");
+        let plan = portal.plan("Email,Name / a@x.io,Ann / c@x.io,Ann / c@x.io,Bo");
+        assert_eq!(told(&plan), ["4 conflict with 3"]);
+        assert!(!plan.writes_rows());
+    }
+
+    #[test]
+    fn a_plan_is_read_as_it_was_kept() {
+        let mut portal = Portal::auto_disabling(&["a@x.io", "b@x.io", "c@x.io", "d@x.io"]);
+        portal.circumstances.authorised_by = Some("b@x.io".to_owned());
+        let plan = portal.plan(
+            "Email,Name,Manager,Group / n@x.io,Ann,m@x.io|nobody,7 / m@x.io,Ann,n@x.io, / \
+             n@x.io,Bo,, / n@x.io,Ann,nobody|m@x.io,7 / o@x.io,Ann,, / d@x.io,Bo,c@x.io,",
+        );
+        assert!(plan.hold.is_some() && !plan.others.is_empty() && plan.rows.len() > 3);
+        assert_eq!(Plan::decode(&plan.encode().unwrap()).unwrap(), plan);
+        let exceptions = Exceptions::from([(3, Outcome::Created), (7, Outcome::ChangedMeanwhile)]);
+        let kept = encode_exceptions(&exceptions).unwrap();
+        assert_eq!(decode_exceptions(&kept).unwrap(), exceptions);
+    }
+
+    #[test]
+    fn a_plan_of_another_form_is_not_misread() {
+        let mut plan = Portal::of(&[])
+            .plan("Email,Name / a@x.io,Ann")
+            .encode()
+            .unwrap();
+        assert!(Plan::decode(&plan).is_ok());
+        assert!(Plan::decode(&plan[..plan.len() - 1]).is_err());
+        for form in (0..=u8::MAX).filter(|form| *form != PLAN_FORMAT) {
+            plan[0] = form;
+            assert!(Plan::decode(&plan).is_err(), "{form}");
+            assert!(decode_exceptions(&[form, 0]).is_err(), "{form}");
+        }
+        let cut = [PLAN_FORMAT, 0xff, 0xff];
+        for bytes in [&b""[..], &[PLAN_FORMAT], &cut] {
+            assert!(Plan::decode(bytes).is_err(), "{bytes:?}");
+            assert!(decode_exceptions(bytes).is_err(), "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_counts_always_partition_the_file(
+            rows in proptest::collection::vec(("[1-3]?", "[a-d]@x\\.io|c|", "[AB]?", "[01]?", "[a-d]@x\\.io|"), 1..12),
+            known in proptest::collection::vec(("[1-4]", "[a-e]@x\\.io", "| missed| unmanaged| administrator"), 0..5),
+            by_external_id in any::<bool>(),
+            auto_disable in any::<bool>(),
+        ) {
+            let people: Vec<String> = known
+                .iter()
+                .map(|(id, email, flag)| match by_external_id {
+                    true => format!("{email} id={id}{flag}"),
+                    false => format!("{email}{flag}"),
+                })
+                .collect();
+            let lines: Vec<String> = rows
+                .iter()
+                .map(|(id, email, name, status, manager)| {
+                    let id = if by_external_id { format!("{id},") } else { String::new() };
+                    let status = if auto_disable { String::new() } else { format!(",{status}") };
+                    // No row is blank.
+                    format!("{id}{email},{name},{manager},x{status}")
+                })
+                .collect();
+            let id = if by_external_id { "Id," } else { "" };
+            let status = if auto_disable { "" } else { ",Status" };
+            let lines = format!("{id}Email,Name,Manager,Job{status} / {}", lines.join(" / "));
+            let mut portal = Portal {
+                auto_disable,
+                ..Portal::of(&people.iter().map(String::as_str).collect::<Vec<_>>())
+            };
+
+            let first = portal.feed(&lines);
+            let run = |plan| Applied { plan, exceptions: as_planned() };
+            let counts = first.counts(as_planned());
+            prop_assert_eq!(counts.rows.total, rows.len() as u64);
+            prop_assert_eq!(self::rows(&counts), counts.rows.total);
+            let ids: std::collections::HashSet<_> = first.rows.iter().filter_map(|planned| match planned.action {
+                Action::Create { user_id, .. } => Some(user_id),
+                _ => None,
+            }).collect();
+            prop_assert_eq!(ids.len() as u64, counts.rows.created, "nobody is created twice");
+            prop_assert_eq!(&Plan::decode(&first.encode().unwrap()).unwrap(), &first);
+
+            let again = portal.plan(&lines).counts(as_planned());
+            prop_assert_eq!(again.rows.created, 0, "nobody is created again");
+            if first.hold.is_some() {
+                let approved = portal.approval(&lines, &first);
+                let counts = run(&first).counts_with(&run(&approved));
+                prop_assert_eq!(self::rows(&counts), counts.rows.total);
+                prop_assert_eq!(counts.rows.total, rows.len() as u64);
+            }
+        }
     }
 }

@@ -75,3 +75,70 @@ impl Joined<'_> {
         self.rows.binary_search_by_key(&row, |it| it.row).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Action;
+    use crate::plan::testing::{Portal, as_planned, id_by_email};
+
+    fn created(portal: &Portal, lines: &str) -> Vec<UserId> {
+        let rows = portal.plan(lines).rows;
+        let id = |action| match action {
+            Action::Create { user_id, .. } => Some(user_id),
+            _ => None,
+        };
+        rows.into_iter().filter_map(|it| id(it.action)).collect()
+    }
+
+    #[test]
+    fn somebody_who_moved_keeps_the_id_and_the_next_to_have_the_address_gets_another() {
+        let portal = Portal::of(&["moved@x.io was=a@x.io"]);
+        let id =
+            |email: &str, n| UserId::of(portal.circumstances.portal, &Identity::Email(email), n);
+        assert_eq!(
+            created(&portal, "Email,Name / A@x.io,Ann / b@x.io,Ann"),
+            [id("a@x.io", 1), id("b@x.io", 0)]
+        );
+    }
+
+    #[test]
+    fn an_external_id_makes_another_id_than_an_address_of_the_same_text() {
+        let portal = Portal::of(&[]);
+        let by_external_id = created(&portal, "Id,Email,Name / a@x.io,a@x.io,Ann");
+        assert_eq!(
+            by_external_id,
+            [UserId::of(
+                portal.circumstances.portal,
+                &Identity::External("a@x.io"),
+                0
+            )]
+        );
+        assert_ne!(by_external_id, [id_by_email("a@x.io")]);
+    }
+
+    #[test]
+    fn a_file_without_anybody_new_is_not_looked_at_for_names() {
+        let portal = Portal::of(&["a@x.io", "b@x.io"]);
+        for (lines, expected) in [
+            ("Email,Name / a@x.io,Ann / b@x.io,Ann", false),
+            ("Email,Name / a@x.io,Ann / n@x.io,Ann", true),
+        ] {
+            let mapping = portal.mapping(lines);
+            let roster = portal.roster(&mapping);
+            let scan = crate::plan::testing::scan(&mapping, &crate::plan::testing::csv(lines));
+            let naming = Joined::new(scan, &mapping, &roster).name(&portal.circumstances);
+            assert_eq!(naming.has_new_people(), expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn whoever_was_created_is_known_to_the_next_file() {
+        let mut portal = Portal::of(&[]);
+        let lines = "Id,Email,Name / 1,a@x.io,Ann / 2,b@x.io,Ann";
+        assert_eq!(portal.feed(lines).counts(as_planned()).rows.created, 2);
+        let again = portal.feed(lines);
+        assert_eq!(again.steps(), 0);
+        assert_eq!(again.counts(as_planned()).rows.unchanged, 2);
+    }
+}

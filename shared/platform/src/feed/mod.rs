@@ -2,6 +2,7 @@
 //! item; the item's shape does not leave it.
 
 mod assignments;
+mod holds;
 mod lease;
 mod mappings;
 mod portals;
@@ -10,14 +11,14 @@ mod run;
 mod uploads;
 
 pub use assignments::Assignment;
+pub use holds::{Decision, OpenHold};
 pub use lease::{Acquired, LEASE, Lease, LeaseItem, LeaseLost, Standing};
 pub use mappings::StoredMapping;
 pub use portals::{Authorisation, Group, NamedField, Portal, PortalSettings};
 pub use queue::QueueEntry;
-pub use run::{Saved, TakeUp, TakenUp};
+pub use run::{Left, Saved, TakeUp, TakenUp};
 pub use uploads::{
-    Arrived, Claim, Cursor, Held, ObjectVersion, Others, UploadId, UploadKind, UploadRecord,
-    UploadStatus,
+    Arrived, Claim, Cursor, Held, ObjectVersion, UploadId, UploadKind, UploadRecord, UploadStatus,
 };
 
 use crate::aws::Aws;

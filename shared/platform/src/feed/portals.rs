@@ -1,6 +1,6 @@
 //! `PORTAL`: a portal as an operator set it up, and whether its feed is authorised.
 
-use super::{FeedTable, condition_failed, in_conflict, item_of, update_refused};
+use super::{FeedTable, OpenHold, condition_failed, in_conflict, item_of, update_refused};
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -9,6 +9,7 @@ use mapping::fields::{CustomFieldName, FieldCatalogue};
 use mapping::group::Groups;
 use mapping::identity::PortalId;
 use mapping::order::UploadOrder;
+use mapping::plan::Limits;
 use serde::{Deserialize, Serialize};
 
 /// A portal.
@@ -25,6 +26,12 @@ pub struct Portal {
     pub revision: u64,
     /// The place of the newest file that was planned, rehearsals aside.
     pub newest_planned: Option<UploadOrder>,
+    /// When disables are held.
+    pub limits: Limits,
+    /// How many rows the last file had that ended without a hold, or whose hold was approved.
+    pub baseline_rows: Option<u64>,
+    /// What waits for a decision.
+    pub hold: Option<OpenHold>,
 }
 
 /// What an operator sets up for a portal.
@@ -49,6 +56,7 @@ impl PortalSettings {
     /// The fields that the portal can map.
     pub fn catalogue(&self) -> FieldCatalogue {
         FieldCatalogue {
+            external_id: self.external_id_enabled,
             custom: self
                 .custom_fields
                 .iter()
@@ -118,6 +126,13 @@ struct PortalItem {
     revision: u64,
     #[serde(default)]
     newest_planned: Option<UploadOrder>,
+    /// Absent until somebody changes them.
+    #[serde(default)]
+    limits: Option<Limits>,
+    #[serde(default)]
+    baseline_rows: Option<u64>,
+    #[serde(default)]
+    hold: Option<OpenHold>,
 }
 
 /// The line in the list of portals; the portal's own item has the rest.
@@ -138,6 +153,9 @@ impl From<PortalItem> for Portal {
             last_mapping_version: item.last_mapping_version,
             revision: item.revision,
             newest_planned: item.newest_planned,
+            limits: item.limits.unwrap_or_default(),
+            baseline_rows: item.baseline_rows,
+            hold: item.hold,
         }
     }
 }
@@ -222,6 +240,30 @@ impl FeedTable {
         update
             .condition_expression("revision = :revision")
             .expression_attribute_values(":revision", AttributeValue::N(revision.to_string()))
+    }
+
+    /// Changes when disables are held. `false`: there is no such portal.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn put_limits(&self, portal: PortalId, limits: Limits) -> Result<bool, CallFailed> {
+        const WHAT: &str = "store the settings";
+        let limits =
+            serde_dynamo::to_attribute_value(limits).map_err(CallFailed::malformed(WHAT))?;
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::portal(portal).item()))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression("SET limits = :limits")
+            .expression_attribute_values(":limits", limits);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if update_refused(&error) => Ok(false),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+        }
     }
 
     /// Authorises the feed (`Some`) or withdraws that (`None`). `false`: there is no such portal.

@@ -2,12 +2,13 @@
 //! under which lease it is made, and is refused once a later lease has written: a worker that lost its
 //! lease and does not know it changes nothing here (`docs/reliability.md`, "Fencing").
 
+use super::holds::OpenHold;
 use super::lease::Lease;
 use super::queue::QueueEntry;
 use super::uploads::{Arrived, ObjectVersion, UploadItem, UploadRecord, key_hash};
 use super::{FeedTable, condition_failed, item_of, update_refused};
 use crate::failure::CallFailed;
-use crate::keys::{Item, Key};
+use crate::keys::{Item, Key, WORK_DUE_AT, WORK_SHARD, work_shard};
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValue, TransactWriteItem, Update,
 };
@@ -36,12 +37,21 @@ pub struct TakenUp {
     pub attempts: u32,
     /// What is known to be done.
     pub saved: Saved,
+    /// Of the first run, if its hold is approved and this is the second.
+    pub first: Option<Saved>,
 }
 
 impl From<UploadItem> for TakenUp {
     fn from(item: UploadItem) -> Self {
         let attempts = item.attempts;
+        let first = item.run_number.map(|_| Saved {
+            run: 1,
+            plan_by: item.first_plan_by,
+            applied: item.first_applied,
+            exceptions_by: item.first_exceptions_by,
+        });
         let saved = Saved {
+            run: item.run_number.unwrap_or(1),
             plan_by: item.plan_by,
             applied: item.applied,
             exceptions_by: item.exceptions_by,
@@ -52,13 +62,16 @@ impl From<UploadItem> for TakenUp {
             object,
             attempts,
             saved,
+            first,
         }
     }
 }
 
 /// How far the plan of an upload is applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
+    /// The upload's first going over its people, or, once a hold is approved, its second.
+    pub run: u32,
     /// The token under which the plan that counts is kept; `None`: there is none yet. Each lease keeps its
     /// own, so that one that was made before an older file came in between does not count.
     pub plan_by: Option<u64>,
@@ -94,8 +107,25 @@ struct Sets {
     values: Item,
 }
 
-/// Holds for the run whose lease wrote last, until the upload has ended.
-const STILL_OURS: &str = "fence = :fence AND attribute_not_exists(finished_at)";
+/// Holds for the run whose lease wrote last, until the upload has ended. Needs `:fence`.
+fn still_ours(saved: Saved) -> String {
+    // Nothing of the first run arrives in the second, however late.
+    let same_run = match saved.run {
+        1 => "attribute_not_exists(run_number)",
+        _ => "attribute_exists(run_number)",
+    };
+    format!("fence = :fence AND attribute_not_exists(finished_at) AND {same_run}")
+}
+
+/// What the end of an upload leaves with its portal.
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// How many rows it had, for the next file to be compared with.
+    Baseline(u64),
+    /// A hold.
+    Hold(OpenHold),
+}
 
 impl FeedTable {
     /// Takes an upload up under this lease: from now on no run of an earlier lease can write to it.
@@ -186,7 +216,7 @@ impl FeedTable {
             .update_expression(sets.expression)
             .set_expression_attribute_names(Some(sets.names))
             .set_expression_attribute_values(Some(sets.values))
-            .condition_expression(format!("{STILL_OURS} AND {}", not_back(saved)))
+            .condition_expression(format!("{} AND {}", still_ours(saved), not_back(saved)))
             .expression_attribute_values(":fence", fence(lease))
             .expression_attribute_values(":applied", AttributeValue::N(saved.applied.to_string()));
         match request.send().await {
@@ -196,8 +226,8 @@ impl FeedTable {
         }
     }
 
-    /// The upload's plan is kept, and its people are written from now on: stores that, and, unless it is a
-    /// rehearsal, that no older file may come after it. `planned` is what was planned before, which is so only
+    /// The upload's plan is kept, and its people are written from now on: stores that, and, if it `counts`, that no
+    /// older file may come after it. `planned` is what was planned before, which is so only
     /// as long as nobody else has the lease. `false`: somebody else has it.
     ///
     /// # Errors
@@ -209,6 +239,7 @@ impl FeedTable {
         saved: Saved,
         entry: &QueueEntry,
         planned: &Planned,
+        counts: bool,
         lease: &Lease,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "store that the file is planned";
@@ -226,7 +257,7 @@ impl FeedTable {
             update(WHAT, begun)?,
             lease.still_held(WHAT)?,
         ];
-        if !record.rehearsal {
+        if counts {
             let order = NewestItem {
                 order: entry.order.clone(),
             };
@@ -267,6 +298,7 @@ impl FeedTable {
         record: &UploadRecord,
         saved: Saved,
         entry: &QueueEntry,
+        left: Left,
         lease: &Lease,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "end the upload";
@@ -276,10 +308,41 @@ impl FeedTable {
             .set_key(Some(key.item()))
             .build()
             .map_err(CallFailed::to(WHAT))?;
-        let items = vec![
-            self.fenced(WHAT, record, saved, lease)?,
+        let mut sets = progress(WHAT, record, saved, true)?;
+        let portal = match &left {
+            Left::Nothing => None,
+            Left::Baseline(rows) => {
+                let rows = AttributeValue::N(rows.to_string());
+                Some(("baseline_rows", rows))
+            }
+            Left::Hold(hold) => {
+                // The sweep finds it when its file goes.
+                sets.expression.push_str(&format!(
+                    ", {WORK_SHARD} = :work_shard, {WORK_DUE_AT} = :due_at"
+                ));
+                let text = |text: &str| AttributeValue::S(text.to_owned());
+                let shard = text(&work_shard(record.portal_id));
+                sets.values.insert(":work_shard".to_owned(), shard);
+                sets.values
+                    .insert(":due_at".to_owned(), text(&hold.expires_at));
+                let hold = serde_dynamo::to_attribute_value(hold);
+                Some(("hold", hold.map_err(CallFailed::malformed(WHAT))?))
+            }
+        };
+        let mut items = vec![
+            self.fenced_with(WHAT, sets, record, saved, lease)?,
             TransactWriteItem::builder().delete(delete).build(),
         ];
+        if let Some((name, value)) = portal {
+            let left = Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(Key::portal(record.portal_id).item()))
+                .update_expression("SET #left = :left")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_names("#left", name)
+                .expression_attribute_values(":left", value);
+            items.push(update(WHAT, left)?);
+        }
         self.transact(WHAT, items, record, lease).await
     }
 
@@ -292,13 +355,24 @@ impl FeedTable {
         lease: &Lease,
     ) -> Result<TransactWriteItem, CallFailed> {
         let sets = progress(what, record, saved, true)?;
+        self.fenced_with(what, sets, record, saved, lease)
+    }
+
+    fn fenced_with(
+        &self,
+        what: &'static str,
+        sets: Sets,
+        record: &UploadRecord,
+        saved: Saved,
+        lease: &Lease,
+    ) -> Result<TransactWriteItem, CallFailed> {
         let upload = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::upload(record.portal_id, record.upload_id).item()))
             .update_expression(sets.expression)
             .set_expression_attribute_names(Some(sets.names))
             .set_expression_attribute_values(Some(sets.values))
-            .condition_expression(STILL_OURS)
+            .condition_expression(still_ours(saved))
             .expression_attribute_values(":fence", fence(lease));
         update(what, upload)
     }

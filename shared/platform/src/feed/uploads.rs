@@ -1,6 +1,7 @@
 //! `UPLOAD#<ulid>` and `OBJECT#<hash>`: the upload record, and what makes an upload happen once. What a
 //! run writes of it is in `run.rs`.
 
+use super::holds::Decision;
 use super::queue::QueueItem;
 use super::{FeedTable, condition_failed, item_of};
 use crate::clock::stamp;
@@ -10,8 +11,8 @@ use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use mapping::order::{Sequencer, UploadOrder};
-use mapping::plan::RowCounts;
-use mapping::problem::Problem;
+use mapping::plan::{Others, RowCounts};
+use mapping::problem::{Problem, ProblemCode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -136,6 +137,8 @@ pub enum UploadStatus {
     Completed,
     /// At least one row was not processed, or one warning given.
     CompletedWithProblems,
+    /// Disables wait for a decision; everything else is done.
+    Held,
     /// The file was refused as a whole.
     Rejected,
     /// Something on our side kept the file from being processed to its end.
@@ -143,12 +146,13 @@ pub enum UploadStatus {
 }
 
 impl UploadStatus {
-    /// Whether nothing more happens to it.
+    /// Whether nothing more happens to it, unless somebody decides it.
     pub fn is_final(self) -> bool {
         matches!(
             self,
             UploadStatus::Completed
                 | UploadStatus::CompletedWithProblems
+                | UploadStatus::Held
                 | UploadStatus::Rejected
                 | UploadStatus::Failed
         )
@@ -160,15 +164,6 @@ impl UploadStatus {
     }
 }
 
-/// People without a row of their own whom a file changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Others {
-    /// Missing from the file.
-    pub disabled: u64,
-    /// Managers who were given the role.
-    pub updated: u64,
-}
-
 /// Disables that wait for a decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
@@ -178,10 +173,10 @@ pub struct Held {
     pub creates: u64,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// What was decided.
+    pub reason: Option<ProblemCode>,
+    /// How that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decision: Option<String>,
+    pub decision: Option<Decision>,
 }
 
 /// The upload record. One shape on purpose, stored and shown (`docs/architecture.md`, "The upload record"):
@@ -264,6 +259,17 @@ impl UploadRecord {
     }
 }
 
+impl UploadRecord {
+    /// Where the file ends with these counts, once nothing is held.
+    pub fn status_at_end(&self) -> UploadStatus {
+        if self.rows.not_processed == 0 && self.warnings == 0 {
+            UploadStatus::Completed
+        } else {
+            UploadStatus::CompletedWithProblems
+        }
+    }
+}
+
 /// A file that has arrived: the record of its upload, and what the history does not show.
 #[derive(Clone)]
 pub struct Arrived {
@@ -317,6 +323,16 @@ pub(super) struct UploadItem {
     /// The token under which the exceptions of those steps are kept; absent: there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) exceptions_by: Option<u64>,
+    /// 2 once a hold is approved; absent before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run_number: Option<u32>,
+    /// Of the first run, once there is a second: as `plan_by`, `applied`, `exceptions_by`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) first_plan_by: Option<u64>,
+    #[serde(default)]
+    pub(super) first_applied: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) first_exceptions_by: Option<u64>,
 }
 
 impl From<&Arrived> for UploadItem {
@@ -331,6 +347,10 @@ impl From<&Arrived> for UploadItem {
             plan_by: None,
             applied: 0,
             exceptions_by: None,
+            run_number: None,
+            first_plan_by: None,
+            first_applied: 0,
+            first_exceptions_by: None,
         }
     }
 }

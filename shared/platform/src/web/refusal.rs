@@ -74,7 +74,10 @@ impl Refusal {
             | ProblemCode::ReportExpired
             | ProblemCode::NoRejectedRows => StatusCode::NOT_FOUND,
             ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            ProblemCode::Conflict | ProblemCode::UploadNotFinished => StatusCode::CONFLICT,
+            ProblemCode::Conflict
+            | ProblemCode::UploadNotFinished
+            | ProblemCode::NothingHeld
+            | ProblemCode::HoldSuperseded => StatusCode::CONFLICT,
             ProblemCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::UNPROCESSABLE_ENTITY,

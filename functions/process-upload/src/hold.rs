@@ -1,0 +1,56 @@
+//! A portal's open hold: how it begins, and what ends it without anybody's decision (`docs/rules.md`, "Holds").
+
+use crate::failure::Failure;
+use crate::feed::Feed;
+use crate::run::Run;
+use jiff::Timestamp;
+use mapping::identity::PortalId;
+use mapping::plan::Plan;
+use platform::clock::stamp;
+use platform::feed::{Decision, OpenHold};
+use platform::objects::REPORTS_KEPT;
+
+/// The hold that a run leaves behind.
+pub(crate) fn open(run: &Run<'_>) -> OpenHold {
+    let received: Option<Timestamp> = run.upload.received_at.parse().ok();
+    let expires_at = received.and_then(|received| received.checked_add(REPORTS_KEPT).ok());
+    OpenHold {
+        upload_id: run.upload.upload_id,
+        order: run.entry.order.clone(),
+        mapping_version: run.upload.mapping_version.unwrap_or(0),
+        expires_at: expires_at.map(stamp).unwrap_or_default(),
+    }
+}
+
+/// Whether something has happened that ends the hold of this run: one that begins, or one that is approved.
+pub(crate) async fn is_too_late(run: &Run<'_>) -> Result<bool, Failure> {
+    let portal = run.feed.table.portal(run.upload.portal_id).await?;
+    let now = (run.feed.clock)();
+    Ok(portal.is_none_or(|portal| open(run).is_superseded(&portal, now)))
+}
+
+/// The file is planned: a hold of an older one has waited too long.
+pub(crate) async fn end_older(run: &Run<'_>, plan: &Plan) -> Result<(), Failure> {
+    if run.counts(plan) {
+        end_if_superseded(run.feed, run.upload.portal_id).await?;
+    }
+    Ok(())
+}
+
+/// Ends the portal's hold if something has happened that ends it.
+pub(crate) async fn end_if_superseded(feed: &Feed, portal_id: PortalId) -> Result<(), Failure> {
+    let Some(portal) = feed.table.portal(portal_id).await? else {
+        return Ok(());
+    };
+    if let Some(hold) = &portal.hold
+        && hold.is_superseded(&portal, (feed.clock)())
+    {
+        let decision = Decision::Superseded;
+        let ended = feed
+            .table
+            .end_hold(portal_id, hold.upload_id, decision)
+            .await?;
+        tracing::info!(%portal_id, upload_id = %hold.upload_id, ended, "the hold has ended by itself");
+    }
+    Ok(())
+}
