@@ -430,7 +430,7 @@ mod tests {
     #[test]
     fn who_has_the_role_already_is_marked_silently() {
         for with_row in ["", " / m@x.io,Ann,"] {
-            let mut portal = Portal::of(&["m@x.io manager"]);
+            let portal = Portal::of(&["m@x.io manager"]);
             let lines = format!("Email,Name,Manager / a@x.io,Ann,m@x.io{with_row}");
             let plan = portal.plan(&lines);
             assert_eq!(told(&plan), ["2 created"]);

@@ -781,8 +781,8 @@ mod tests {
 
     #[test]
     fn a_plan_is_read_as_it_was_kept() {
-        let mut portal = Portal::auto_disabling(&["a@x.io", "b@x.io", "c@x.io", "d@x.io"]);
-        portal.circumstances.authorised_by = Some("b@x.io".to_owned());
+        let people = ["a@x.io", "b@x.io", "c@x.io", "d@x.io", "e@x.io"];
+        let portal = Portal::auto_disabling(&people).authorised_by("b@x.io");
         let plan = portal.plan(
             "Email,Name,Manager,Group / n@x.io,Ann,m@x.io|nobody,7 / m@x.io,Ann,n@x.io, / \
              n@x.io,Bo,, / n@x.io,Ann,nobody|m@x.io,7 / o@x.io,Ann,, / d@x.io,Bo,c@x.io,",
