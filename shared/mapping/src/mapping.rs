@@ -371,7 +371,7 @@ pub(crate) mod tests {
     pub(crate) fn catalogue(custom: &[&str]) -> FieldCatalogue {
         FieldCatalogue {
             custom: custom.iter().map(|name| name.parse().unwrap()).collect(),
-            groups: Groups::default(),
+            ..FieldCatalogue::default()
         }
     }
 
@@ -451,13 +451,69 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_the_feed_does_not_do_is_refused_and_not_ignored() {
-        let mut other = draft(&REQUIRED);
-        other.identity = "external_id".into();
-        other.auto_disable = true;
-        assert_eq!(codes(&other), ["invalid_value", "invalid_value"]);
+    fn people_are_identified_by_external_id_where_that_is_enabled_and_mapped_and_not_otherwise() {
+        let missing = "required_field_not_mapped";
+        for (enabled, identity, mapped, expected) in [
+            (true, "email", false, &[][..]),
+            (true, "external_id", true, &[]),
+            (true, "external_id", false, &[missing]),
+            (true, "email", true, &["invalid_value"]),
+            (false, "email", false, &[]),
+            (false, "external_id", true, &["external_id_not_enabled"]),
+            (false, "external_id", false, &["external_id_not_enabled"]),
+            (false, "email", true, &["external_id_not_enabled"]),
+            (true, "name", false, &["invalid_value"]),
+            (true, "", false, &["invalid_value"]),
+        ] {
+            let mut draft = draft(&REQUIRED);
+            if mapped {
+                draft.fields.extend(self::draft(&["external_id=Id"]).fields);
+            }
+            draft.identity = identity.to_owned();
+            let catalogue = FieldCatalogue {
+                external_id: enabled,
+                ..catalogue(&[])
+            };
+            let checked = Mapping::check(&draft, &catalogue);
+            let case = format!("{enabled} {identity} {mapped}");
+            if let Ok(mapping) = &checked {
+                let by_external_id = mapping.identify_by() == IdentifyBy::ExternalId;
+                assert_eq!(by_external_id, identity == "external_id", "{case}");
+            }
+            let problems = checked.err().unwrap_or_default();
+            let codes: Vec<_> = problems.iter().map(|it| it.code.as_str()).collect();
+            assert_eq!(codes, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn auto_disable_and_a_mapped_status_are_refused_together_and_not_alone() {
+        let status = draft(&[&REQUIRED[..], &["status=S"]].concat());
+        for (draft, auto_disable, refused) in [
+            (draft(&REQUIRED), true, false),
+            (status.clone(), false, false),
+            (status, true, true),
+        ] {
+            let draft = MappingDraft {
+                auto_disable,
+                ..draft
+            };
+            match Mapping::check(&draft, &catalogue(&[])) {
+                Ok(mapping) => assert!(!refused && mapping.auto_disable() == auto_disable),
+                Err(_) => assert!(refused && codes(&draft) == ["auto_disable_with_status"]),
+            }
+        }
+    }
+
+    #[test]
+    fn every_other_standard_field_can_be_mapped_and_an_unknown_one_cannot() {
+        for name in ["role", "group", "manager", "status"] {
+            let with = format!("{name}=X");
+            let draft = draft(&[&REQUIRED[..], &[&with]].concat());
+            assert!(Mapping::check(&draft, &catalogue(&[])).is_ok(), "{name}");
+        }
         assert_eq!(
-            codes(&draft(&[&REQUIRED[..], &["role=R"]].concat())),
+            codes(&draft(&[&REQUIRED[..], &["roles=R"]].concat())),
             ["unknown_field"]
         );
     }

@@ -433,7 +433,8 @@ pub(crate) mod tests {
     use crate::group::{Group, Groups};
     use crate::mapping::Mapping;
     use crate::mapping::tests::{draft, mapping};
-    use crate::user::{ChangedFields, Decision, Updated, User, decide};
+    use crate::plan::testing::{csv, each_row, id_by_email, mapping_of, person as person_of, user};
+    use crate::user::{ChangedFields, Decision, Terms, Updated, User, decide};
     use proptest::prelude::*;
 
     pub(crate) const HEADER: &str = "Email,First,Last,Status,Job,Site\n";
@@ -577,8 +578,8 @@ pub(crate) mod tests {
 
     /// A user made by the first row, then the second row: what changes?
     fn change(first: &str, second: &str) -> (Decision, User) {
-        let user = User::create(&person(first));
-        let decision = decide(&mapping(), &person(second), &user);
+        let user = User::create(&person(first), Terms::default());
+        let decision = decide(&mapping(), &person(second), Terms::default(), &user);
         (decision, user)
     }
 
@@ -622,7 +623,7 @@ pub(crate) mod tests {
             assert!(after.feed_managed && after.fingerprint != before.fingerprint);
             // And once more: nothing.
             assert!(
-                decide(&mapping(), &person(line), &after) == Decision::Unchanged,
+                decide(&mapping(), &person(line), Terms::default(), &after) == Decision::Unchanged,
                 "{line}"
             );
         }
@@ -643,7 +644,12 @@ pub(crate) mod tests {
         let (_, mut user) = change("a@x.example,Ann,Lee,1,J,S", "a@x.example,Ann,Lee,1,J,S");
         user.feed_managed = false;
         user.fingerprint = None;
-        let decision = decide(&mapping(), &person("a@x.example,Ann,Lee,1,J,S"), &user);
+        let decision = decide(
+            &mapping(),
+            &person("a@x.example,Ann,Lee,1,J,S"),
+            Terms::default(),
+            &user,
+        );
         let Decision::Update(after, change) = decision else {
             panic!("not taken over")
         };
@@ -714,11 +720,18 @@ pub(crate) mod tests {
     fn a_user_is_added_to_groups_and_never_taken_out() {
         let before = User {
             group_ids: [7, 5].into(),
-            ..with_groups("", |_, record| User::create(&record.into()))
+            ..with_groups("", |_, record| {
+                User::create(&Person::new(&record, &[]), Terms::default())
+            })
         };
         for (cell, after) in [("", None), ("7", None), ("8", Some([5, 7, 8]))] {
             let decision = with_groups(cell, |mapping, record| {
-                decide(mapping, &record.into(), &before)
+                decide(
+                    mapping,
+                    &Person::new(&record, &[]),
+                    Terms::default(),
+                    &before,
+                )
             });
             let changed = match decision {
                 Decision::Update(user, change) => {
@@ -731,6 +744,140 @@ pub(crate) mod tests {
         }
     }
 
+    /// What is wrong with the row of such a file.
+    fn problems_of(lines: &str) -> Vec<(&'static str, Option<String>)> {
+        let (file, mut found) = (csv(lines), Vec::new());
+        each_row(&mapping_of(&file, false), &file, |header, row| {
+            let problems = UserRecord::read(header, row).err().unwrap_or_default();
+            found.extend(problems.into_iter().map(|it| (it.code.as_str(), it.value)));
+        });
+        found
+    }
+
+    #[test]
+    fn a_cell_of_roles_names_them_in_any_case_or_its_row_is_not_processed() {
+        for (cell, roles) in [
+            ("", &[][..]),
+            (" | ", &[]),
+            ("learner", &[Role::Learner]),
+            (
+                "MANAGER | content administrator|Manager",
+                &[Role::Manager, Role::ContentAdministrator],
+            ),
+            ("administrator|", &[Role::Administrator]),
+        ] {
+            let person = person_of(&format!("Email,Name,Role / a@x.io,Ann,{cell}"), &[]);
+            assert_eq!(person.roles.iter().collect::<Vec<_>>(), roles, "{cell}");
+        }
+        for cell in ["Admin", "Learner;Manager", "Learner|Boss|Chief"] {
+            assert_eq!(
+                problems_of(&format!("Email,Name,Role / a@x.io,Ann,{cell}")),
+                [("unknown_role", Some(cell.to_owned()))]
+            );
+        }
+    }
+
+    #[test]
+    fn who_is_identified_by_external_id_needs_one_and_an_address_too() {
+        let person = person_of("Id,Email,Name / 0 a ,a@x.io,Ann", &[]);
+        assert_eq!(person.external_id.as_deref(), Some("0 a"));
+        for (row, code) in [
+            (" ,a@x.io,Ann", "missing_value"),
+            ("1,,Ann", "missing_value"),
+            ("\"1\r2\",a@x.io,Ann", "forbidden_character"),
+        ] {
+            let problems = problems_of(&format!("Id,Email,Name / {row}"));
+            assert_eq!(problems.len(), 1, "{row}");
+            assert_eq!(problems[0].0, code, "{row}");
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_of_a_person_knows_the_managers_as_ids_and_not_as_they_are_spelled() {
+        let fingerprint = |cell: &str, managers: &[UserId]| {
+            let lines = format!("Email,Name,Manager / a@x.io,Ann,{cell}");
+            person_of(&lines, managers).fingerprint
+        };
+        let [b, c] = ["b@x.io", "c@x.io"].map(id_by_email);
+        let found = fingerprint("b@x.io", &[b]);
+        assert_eq!(found, fingerprint("B@X.io|nobody@x.io", &[b]));
+        for other in [
+            fingerprint("b@x.io", &[]),
+            fingerprint("b@x.io", &[c]),
+            fingerprint("b@x.io", &[b, c]),
+        ] {
+            assert_ne!(found, other);
+        }
+        assert_eq!(fingerprint("", &[]), fingerprint("nobody@x.io", &[]));
+    }
+
+    #[test]
+    fn a_fingerprint_differs_with_role_and_external_id() {
+        let fingerprint = |lines: &str| person_of(lines, &[]).fingerprint;
+        let base = fingerprint("Id,Email,Name,Role / 1,a@x.io,Ann,Learner|Manager");
+        assert_eq!(
+            base,
+            fingerprint("Id,Email,Name,Role / 1,a@x.io,Ann,manager|learner")
+        );
+        for other in [
+            "Id,Email,Name,Role / 1,a@x.io,Ann,Learner",
+            "Id,Email,Name,Role / 1,a@x.io,Ann,",
+            "Id,Email,Name,Role / 2,a@x.io,Ann,Learner|Manager",
+            "Email,Name,Role / a@x.io,Ann,Learner|Manager",
+        ] {
+            assert_ne!(base, fingerprint(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_about_the_user_with_its_external_id_or_else_with_its_address() {
+        let by_email = "Email,Name / A@x.io,Ann";
+        let by_external_id = "Id,Email,Name / 1,A@x.io,Ann";
+        for (lines, of, expected) in [
+            (by_email, "a@x.io", true),
+            (by_email, "a@x.io id=1", true),
+            (by_email, "b@x.io", false),
+            (by_external_id, "b@x.io id=1", true),
+            (by_external_id, "a@x.io id=2", false),
+            (by_external_id, "a@x.io", true),
+            (by_external_id, "b@x.io", false),
+        ] {
+            let is = person_of(lines, &[]).is(&user(of).1);
+            assert_eq!(is, expected, "{lines}, {of}");
+        }
+    }
+
+    #[test]
+    fn somebody_whose_row_is_not_processed_is_told_by_the_first_thing_that_can_be_read() {
+        for (lines, malformed, found) in [
+            // By address.
+            ("Email,Name / a@x.io,Ann", false, "identity"),
+            ("Email,Name / a@x.io,", false, "identity"),
+            ("Email,Name / a@x.io,Ann", true, "identity names"),
+            ("Email,Name / a,Ann", false, "names"),
+            ("Email,Name / a,", false, ""),
+            // By external id.
+            ("Id,Email,Name / 1,a@x.io,Ann", false, "identity email"),
+            ("Id,Email,Name / 1,a,Ann", false, "identity"),
+            ("Id,Email,Name / ,a@x.io,Ann", false, "email"),
+            ("Id,Email,Name / ,a,Ann", false, "names"),
+            ("Id,Email,Name / 1,a@x.io,Ann", true, "identity email names"),
+        ] {
+            let file = csv(lines);
+            each_row(&mapping_of(&file, false), &file, |header, row| {
+                let presence = Presence::of(header, row, malformed);
+                let parts = [
+                    presence.identity.map(|_| "identity"),
+                    presence.email.map(|_| "email"),
+                    presence.names.map(|_| "names"),
+                ];
+                let parts: Vec<&str> = parts.into_iter().flatten().collect();
+                assert_eq!(parts.join(" "), found, "{lines}, {malformed}");
+                assert_eq!(presence.malformed, malformed);
+            });
+        }
+    }
+
     proptest! {
         /// A value that somebody changed elsewhere is put right, whatever the fingerprint says of the past.
         #[test]
@@ -739,11 +886,11 @@ pub(crate) mod tests {
             let (decision, user) = change(&first, &second);
             let after = match decision {
                 Decision::Unchanged => user,
-                Decision::Refresh(fingerprint) => User { fingerprint: Some(fingerprint), ..user },
+                Decision::Refresh(refresh) => User { fingerprint: refresh.fingerprint, ..user },
                 Decision::Update(after, _) => *after,
             };
             let person = person(&second);
-            prop_assert!(decide(&mapping(), &person, &after) == Decision::Unchanged);
+            prop_assert!(decide(&mapping(), &person, Terms::default(), &after) == Decision::Unchanged);
             prop_assert!(person.status.is_none_or(|status| status == after.status));
         }
     }

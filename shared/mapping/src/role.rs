@@ -114,6 +114,9 @@ impl fmt::Debug for Roles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::subsequence;
+    use std::collections::BTreeSet;
 
     #[test]
     fn roles_are_named_in_any_case() {
@@ -128,5 +131,34 @@ mod tests {
         for none in ["", "Admin", "Learner ", "Content  administrator"] {
             assert_eq!(Role::named(none), None, "{none:?}");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn roles_are_a_set(a in subsequence(&Role::ALL[..], 0..=4), b in subsequence(&Role::ALL[..], 0..=4)) {
+            let set = |roles: Roles| roles.iter().collect::<BTreeSet<Role>>();
+            let (left, right): (BTreeSet<_>, BTreeSet<_>) = (a.iter().copied().collect(), b.iter().copied().collect());
+            let (a, b): (Roles, Roles) = (a.into(), b.into());
+            prop_assert_eq!(set(a), left.clone());
+            prop_assert_eq!(set(a.and(b)), &left | &right);
+            prop_assert_eq!(set(a.without(b)), &left - &right);
+            prop_assert_eq!(a.is_empty(), left.is_empty());
+            prop_assert_eq!(a == b, left == right);
+            for role in Role::ALL {
+                prop_assert_eq!(a.contains(role), left.contains(&role));
+                prop_assert_eq!(a.with(role), a.and(Roles::NONE.with(role)));
+            }
+        }
+    }
+
+    #[test]
+    fn roles_are_shown_and_stored_in_one_order() {
+        let roles: Roles = [Role::Administrator, Role::Learner, Role::Administrator]
+            .into_iter()
+            .collect();
+        let stored = serde_json::to_string(&roles).unwrap();
+        assert_eq!(stored, r#"["Learner","Administrator"]"#);
+        assert_eq!(serde_json::from_str::<Roles>(&stored).unwrap(), roles);
+        assert_eq!(format!("{roles:?}"), "{Learner, Administrator}");
     }
 }

@@ -203,3 +203,136 @@ impl Roster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::{by_email, id_by_email, user};
+
+    fn roster(people: &[&str], identify_by: IdentifyBy) -> Roster {
+        let people: Vec<_> = people.iter().map(|text| user(text)).collect();
+        let entries = people
+            .iter()
+            .map(|(id, user)| RosterEntry::new(user.brief(*id), identify_by));
+        let names = people
+            .iter()
+            .map(|(id, user)| (NamesHash::of(&user.first_name, &user.last_name), *id));
+        Roster::new(entries.collect()).with_names(names.collect())
+    }
+
+    /// The ids of these people, in their order.
+    fn ids(roster: &Roster, places: impl Iterator<Item = Place>) -> Vec<UserId> {
+        places.map(|place| roster.at(place).user_id).collect()
+    }
+
+    const PEOPLE: [&str; 4] = ["a@x.io id=1", "B@x.io id=2", "c@x.io", "1@x.io id=a@x.io"];
+
+    #[test]
+    fn somebody_is_found_by_what_the_mapping_identifies_people_by() {
+        let id = |n: usize| user(PEOPLE[n]).0;
+        let external = IdentityHash::of_external;
+        for (identify_by, identity, found) in [
+            (IdentifyBy::Email, by_email("a@x.io"), Some(id(0))),
+            (IdentifyBy::Email, by_email("b@X.io"), Some(id(1))),
+            (IdentifyBy::Email, by_email("d@x.io"), None),
+            (IdentifyBy::Email, external("1"), None),
+            (IdentifyBy::ExternalId, external("1"), Some(id(0))),
+            (IdentifyBy::ExternalId, external("a@x.io"), Some(id(3))),
+            (IdentifyBy::ExternalId, external("3"), None),
+        ] {
+            let roster = roster(&PEOPLE, identify_by);
+            let place = roster.find(identity);
+            assert_eq!(ids(&roster, place.into_iter()), Vec::from_iter(found));
+        }
+    }
+
+    #[test]
+    fn everybody_is_found_by_address_and_by_id_however_people_are_identified() {
+        for identify_by in [IdentifyBy::Email, IdentifyBy::ExternalId] {
+            let roster = roster(&PEOPLE, identify_by);
+            for text in PEOPLE {
+                let (id, user) = user(text);
+                let place = roster.find_by_email(by_email(&user.email));
+                assert_eq!(ids(&roster, place.into_iter()), [id]);
+                assert_eq!(roster.holder(id), place);
+            }
+            assert_eq!(roster.find_by_email(by_email("d@x.io")), None);
+            assert_eq!(roster.holder(id_by_email("d@x.io")), None);
+        }
+    }
+
+    #[test]
+    fn of_two_with_one_identity_the_same_one_is_always_found() {
+        let people = ["a@x.io was=b@x.io", "A@x.io was=c@x.io"];
+        let first = people.map(|text| user(text).0).into_iter().min();
+        for people in [people, [people[1], people[0]]] {
+            for identify_by in [IdentifyBy::Email, IdentifyBy::ExternalId] {
+                let roster = roster(&people, identify_by);
+                let place = roster.find_by_email(by_email("a@x.io"));
+                assert_eq!(ids(&roster, place.into_iter()), Vec::from_iter(first));
+            }
+        }
+    }
+
+    #[test]
+    fn everybody_of_a_name_is_found_by_it() {
+        let people = ["a@x.io", "b@x.io name=BO", "c@x.io name=bo", "d@x.io"];
+        let roster = roster(&people, IdentifyBy::Email);
+        let found = |name: &str| {
+            let mut found = ids(&roster, roster.named(NamesHash::of(name, name)));
+            found.sort();
+            found
+        };
+        let expected = |people: &[&str]| {
+            let mut ids: Vec<UserId> = people.iter().map(|text| user(text).0).collect();
+            ids.sort();
+            ids
+        };
+        assert_eq!(found(" Bo "), expected(&people[1..3]));
+        assert_eq!(found("ann"), expected(&["a@x.io", "d@x.io"]));
+        assert_eq!(found("Cy"), []);
+        assert_ne!(NamesHash::of("Ann", "Lee"), NamesHash::of("Lee", "Ann"));
+        assert_ne!(NamesHash::of("AnnL", "ee"), NamesHash::of("Ann", "Lee"));
+    }
+
+    #[test]
+    fn an_identity_that_somebody_else_was_created_with_gets_another_id() {
+        let portal = "1001".parse().unwrap();
+        let id = |identity: Identity<'_>, n| UserId::of(portal, &identity, n);
+        let people = ["moved@x.io was=a@x.io", "c@x.io", "d@x.io id=1"];
+        let roster = roster(&people, IdentifyBy::Email);
+        for (identity, n) in [
+            (Identity::Email("a@x.io"), 1),
+            (Identity::Email("b@x.io"), 0),
+            // Created already, by a run whose answer was lost.
+            (Identity::Email("C@x.io"), 0),
+        ] {
+            assert_eq!(roster.next_user_id(portal, &identity), id(identity, n));
+        }
+        // The address is not what people are identified by any more, so nobody has that identity now.
+        let by_external_id = self::roster(&people, IdentifyBy::ExternalId);
+        for (identity, n) in [(Identity::External("1"), 0), (Identity::External("2"), 0)] {
+            assert_eq!(
+                by_external_id.next_user_id(portal, &identity),
+                id(identity, n)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_somebody_in_brief_is_what_the_user_has() {
+        let entry = |text: &str| {
+            let (id, user) = user(text);
+            RosterEntry::new(user.brief(id), IdentifyBy::Email)
+        };
+        let plain = entry("a@x.io");
+        assert!(plain.active && plain.feed_managed && !plain.has_external_id);
+        assert!(!plain.administrator && !plain.manager_granted && !plain.disabled_by_absence);
+        let by_portal = entry("a@x.io administrator");
+        assert!(by_portal.administrator && !by_portal.administrator_by_feed);
+        let by_feed = entry("a@x.io fed_administrator id=1 granted missed unmanaged");
+        assert!(by_feed.administrator && by_feed.administrator_by_feed);
+        assert!(by_feed.has_external_id && by_feed.manager_granted);
+        assert!(by_feed.disabled_by_absence && !by_feed.active && !by_feed.feed_managed);
+    }
+}

@@ -176,3 +176,94 @@ impl Scan {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::{by_email, csv, mapping_of};
+
+    fn scan(lines: &str) -> Scan {
+        let file = csv(lines);
+        crate::plan::testing::scan(&mapping_of(&file, false), &file)
+    }
+
+    #[test]
+    fn an_address_is_kept_once_however_many_cells_name_it() {
+        let mut cells = ManagerCells::default();
+        assert!(cells.is_empty());
+        let none = cells.add(&[]);
+        assert!(cells.is_empty());
+        let first = cells.add(&["b@x.io", "c@x.io", "B@X.io"]);
+        let second = cells.add(&["c@x.io", "d@x.io"]);
+        assert_eq!(cells.of(none), [0; 0]);
+        assert_eq!(cells.of(first), [0, 1, 0]);
+        assert_eq!(cells.of(second), [1, 2]);
+        assert_eq!(
+            cells.addresses,
+            ["b@x.io", "c@x.io", "d@x.io"].map(by_email)
+        );
+        assert_eq!(cells.number(by_email("D@x.io")), Some(2));
+        assert_eq!(cells.number(by_email("a@x.io")), None);
+        assert!(!cells.is_empty());
+    }
+
+    #[test]
+    fn of_an_accepted_row_the_plan_knows_who_it_is_and_what_it_says() {
+        let scan = scan(
+            "Id,Email,Name,Status,Role,Group / 1,A@x.io,Ann,0,learner,7|9|x / \
+             2,b@x.io,Bo,1,Administrator, / 3,c@x.io,C,,,",
+        );
+        let [first, second, third] = &scan.rows[..] else {
+            panic!("{} rows", scan.rows.len())
+        };
+        assert_eq!(first.row, 2);
+        assert_eq!(first.identity, IdentityHash::of_external("1"));
+        assert_eq!(first.email, by_email("a@x.io"));
+        assert_eq!(first.warnings, 2);
+        let statuses = [first, second, third].map(|row| row.status);
+        assert_eq!(
+            statuses,
+            [Some(Status::Inactive), Some(Status::Active), None]
+        );
+        let administrators = [first, second, third].map(|row| row.administrator);
+        assert_eq!(administrators, [Some(false), Some(true), None]);
+    }
+
+    #[test]
+    fn rows_say_the_same_however_they_spell_addresses_and_order_managers() {
+        let says = |row: &str| scan(&format!("Id,Email,Name,Group,Manager / {row}")).rows[0].says;
+        let base = says("1,a@x.io,Ann,7|x,b@x.io|c@x.io");
+        for same in [
+            "1,A@x.io,Ann,7|x,b@x.io|c@x.io",
+            "1,a@x.io,Ann, x|7,C@x.io | b@x.io",
+        ] {
+            assert_eq!(says(same), base, "{same}");
+        }
+        for other in [
+            "1,b@x.io,Ann,7|x,b@x.io|c@x.io",
+            "1,a@x.io,Anna,7|x,b@x.io|c@x.io",
+            "1,a@x.io,Ann,7,b@x.io|c@x.io",
+            "1,a@x.io,Ann,7|x,b@x.io",
+            "1,a@x.io,Ann,7|x,",
+        ] {
+            assert_ne!(says(other), base, "{other}");
+        }
+    }
+
+    #[test]
+    fn people_are_looked_for_by_name_only_where_a_row_has_nothing_else_or_too_few_cells() {
+        for (rows, not_accepted, malformed, needs_names) in [
+            ("a@x.io,Ann,1", 0, false, false),
+            ("a@x.io,Ann,2", 1, false, false),
+            ("a@x.io,Ann,1 / nobody,Bo,1", 1, false, true),
+            ("nobody,,1", 1, false, false),
+            ("a@x.io,Ann", 1, true, true),
+            ("a@x.io,Ann,1,more", 1, true, true),
+        ] {
+            let scan = scan(&format!("Email,Name,Status / {rows}"));
+            assert_eq!(scan.not_accepted, not_accepted, "{rows}");
+            assert_eq!(scan.malformed, malformed, "{rows}");
+            assert_eq!(scan.needs_names(), needs_names, "{rows}");
+        }
+    }
+}

@@ -373,3 +373,389 @@ fn replace(value: &mut String, by: &str) -> bool {
     }
     differs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::{csv, id_by_email, mapping_of, person, user};
+
+    /// Roles by their initials.
+    fn roles(initials: &str) -> Roles {
+        let role = |initial| match initial {
+            'L' => Role::Learner,
+            'M' => Role::Manager,
+            'C' => Role::ContentAdministrator,
+            'A' => Role::Administrator,
+            other => panic!("{other}"),
+        };
+        initials.chars().map(role).collect()
+    }
+
+    /// The row of a file, applied to a user.
+    fn decided(lines: &str, terms: Terms, user: &User) -> Decision {
+        decide(
+            &mapping_of(&csv(lines), false),
+            &person(lines, &[]),
+            terms,
+            user,
+        )
+    }
+
+    /// What is stored of a user after a decision.
+    fn stored(decision: Decision, user: &User) -> User {
+        match decision {
+            Decision::Unchanged => user.clone(),
+            Decision::Refresh(refresh) => User {
+                fingerprint: refresh.fingerprint,
+                manager_granted: user.manager_granted || refresh.manager_granted,
+                ..user.clone()
+            },
+            Decision::Update(after, _) => *after,
+        }
+    }
+
+    /// The change, if there is one.
+    fn change(decision: &Decision) -> Option<Change> {
+        match decision {
+            Decision::Update(_, change) => Some(*change),
+            Decision::Refresh(_) | Decision::Unchanged => None,
+        }
+    }
+
+    fn with_roles(all: &str, by_feed: &str) -> User {
+        User {
+            roles: roles(all),
+            feed_roles: roles(by_feed),
+            ..user("a@x.io").1
+        }
+    }
+
+    fn role_cell(initials: &str) -> String {
+        let names: Vec<&str> = roles(initials).iter().map(Role::as_str).collect();
+        format!("Email,Name,Role / a@x.io,Ann,{}", names.join("|"))
+    }
+
+    #[test]
+    fn the_roles_of_the_row_replace_those_of_the_feed_and_the_portals_stay() {
+        for (all, by_feed, row, all_after, by_feed_after) in [
+            // The portal's own stay, and what a row adds is the feed's.
+            ("L", "", "M", "LM", "M"),
+            ("L", "", "L", "L", ""),
+            ("LA", "", "M", "LAM", "M"),
+            ("LA", "", "A", "LA", ""),
+            // The feed's go and come.
+            ("LM", "M", "C", "LC", "C"),
+            ("M", "M", "L", "L", "L"),
+            ("LMA", "MA", "A", "LA", "A"),
+            ("MA", "A", "M", "M", ""),
+            // A blank cell keeps.
+            ("LM", "M", "", "LM", "M"),
+            // A role that the feed gave and that was taken away in the portal is given again.
+            ("L", "M", "M", "LM", "M"),
+        ] {
+            let before = with_roles(all, by_feed);
+            let decision = decided(&role_cell(row), Terms::default(), &before);
+            let after = stored(decision.clone(), &before);
+            let case = format!("{all} of which the feed gave {by_feed}, then {row}");
+            assert_eq!(after.roles, roles(all_after), "{case}");
+            assert_eq!(
+                change(&decision).is_some(),
+                roles(all) != roles(all_after),
+                "{case}"
+            );
+            if change(&decision).is_some() {
+                assert_eq!(after.feed_roles, roles(by_feed_after), "{case}");
+            }
+            let again = decided(&role_cell(row), Terms::default(), &after);
+            assert!(again == Decision::Unchanged, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_new_user_has_the_rows_roles_or_is_a_learner_by_default() {
+        for (row, all, by_feed) in [("", "L", ""), ("L", "L", "L"), ("MA", "MA", "MA")] {
+            let created = User::create(&person(&role_cell(row), &[]), Terms::default());
+            assert_eq!(created.roles, roles(all), "{row}");
+            assert_eq!(created.feed_roles, roles(by_feed), "{row}");
+            assert!(created.feed_managed && !created.manager_granted);
+        }
+    }
+
+    #[test]
+    fn roles_are_not_touched_where_they_are_not_mapped() {
+        let before = with_roles("MA", "MA");
+        let decision = decided("Email,Name / a@x.io,Bo", Terms::default(), &before);
+        let after = stored(decision, &before);
+        assert!(after.first_name == "Bo");
+        assert_eq!(
+            (after.roles, after.feed_roles),
+            (before.roles, before.feed_roles)
+        );
+    }
+
+    /// What is not applied leaves no fingerprint, so that the next file looks again.
+    #[test]
+    fn what_the_terms_keep_is_kept_and_the_rest_of_the_row_is_applied() {
+        let before = User {
+            external_id: Some("1".to_owned()),
+            ..with_roles("LA", "A")
+        };
+        let keep_address = Terms {
+            keep_address: true,
+            ..Terms::default()
+        };
+        let keep_active = Terms {
+            keep_active: true,
+            ..Terms::default()
+        };
+        let keep_administrator = Terms {
+            keep_administrator: true,
+            ..Terms::default()
+        };
+        for (terms, row) in [
+            (keep_address, "1,b@x.io,NAME,1,Administrator"),
+            (keep_active, "1,a@x.io,NAME,0,Administrator"),
+            (keep_administrator, "1,a@x.io,NAME,1,Learner"),
+        ] {
+            let lines = format!("Id,Email,Name,Status,Role / {row}");
+            let same = decided(&lines.replace("NAME", "Ann"), terms, &before);
+            assert!(same == Decision::Unchanged, "{row}");
+            let decision = decided(&lines.replace("NAME", "Bo"), terms, &before);
+            let outcome = change(&decision).map(|change| change.outcome);
+            assert_eq!(outcome, Some(Updated::StatusKept), "{row}");
+            let after = stored(decision, &before);
+            assert!(after.first_name == "Bo" && after.email == "a@x.io", "{row}");
+            assert_eq!(after.status, Status::Active, "{row}");
+            assert_eq!(after.roles, roles("LA"), "{row}");
+            assert_eq!(after.feed_roles, roles("A"), "{row}");
+            assert_eq!(after.fingerprint, None, "{row}");
+            // Without the terms the row has its whole effect.
+            let whole = decided(&lines.replace("NAME", "Ann"), Terms::default(), &before);
+            assert!(change(&whole).is_some(), "{row}");
+        }
+    }
+
+    #[test]
+    fn a_role_that_the_portal_gave_is_kept_whatever_the_terms() {
+        let terms = Terms {
+            keep_administrator: true,
+            ..Terms::default()
+        };
+        let before = with_roles("LA", "");
+        let after = stored(decided(&role_cell("M"), terms, &before), &before);
+        assert_eq!(
+            (after.roles, after.feed_roles),
+            (roles("LAM"), roles("M")),
+            "it does not become the feed's"
+        );
+    }
+
+    #[test]
+    fn who_is_named_as_manager_gets_the_role_once_and_silently_if_it_is_there() {
+        let terms = Terms {
+            becomes_manager: true,
+            ..Terms::default()
+        };
+        let lines = "Email,Name / a@x.io,Ann";
+        let fingerprint = Some(person(lines, &[]).fingerprint);
+        for (text, is_change, roles_after) in [
+            ("a@x.io", true, "LM"),
+            ("a@x.io manager", false, "LM"),
+            // Taken away by somebody: not given again.
+            ("a@x.io granted", false, "L"),
+        ] {
+            for fingerprint in [None, fingerprint] {
+                let before = User {
+                    fingerprint,
+                    ..user(text).1
+                };
+                let decision = decided(lines, terms, &before);
+                let change = change(&decision);
+                assert_eq!(change.is_some(), is_change, "{text}");
+                assert!(
+                    change.is_none_or(|change| change.made_manager && change.fields.is_empty()),
+                    "{text}"
+                );
+                let after = stored(decision, &before);
+                assert_eq!(after.roles, roles(roles_after), "{text}");
+                assert_eq!(after.feed_roles, Roles::NONE, "{text}");
+                assert!(after.manager_granted, "{text}");
+                assert!(
+                    decided(lines, terms, &after) == Decision::Unchanged,
+                    "{text}"
+                );
+            }
+        }
+        let created = User::create(&person(lines, &[]), terms);
+        assert_eq!(
+            (created.roles, created.feed_roles, created.manager_granted),
+            (roles("LM"), Roles::NONE, true)
+        );
+    }
+
+    /// With an address that is kept there is no fingerprint to store, but there is the mark.
+    #[test]
+    fn the_silent_mark_is_stored_also_where_something_of_the_row_is_not() {
+        let terms = Terms {
+            keep_address: true,
+            becomes_manager: true,
+            ..Terms::default()
+        };
+        let before = user("a@x.io id=1 manager").1;
+        let decision = decided("Id,Email,Name / 1,b@x.io,Ann", terms, &before);
+        let refresh = Refresh {
+            fingerprint: None,
+            manager_granted: true,
+        };
+        assert!(decision == Decision::Refresh(refresh));
+    }
+
+    #[test]
+    fn managers_are_replaced_by_those_who_were_found_and_kept_where_nobody_was() {
+        let [b, c] = ["b@x.io", "c@x.io"].map(id_by_email);
+        let before = User {
+            manager_ids: [b].into(),
+            ..user("a@x.io").1
+        };
+        let lines = "Email,Name,Manager / a@x.io,Ann,someone";
+        let mapping = mapping_of(&csv(lines), false);
+        for (found, after, is_change) in [(&[c][..], c, true), (&[b], b, false), (&[], b, false)] {
+            let decision = decide(&mapping, &person(lines, found), Terms::default(), &before);
+            assert_eq!(change(&decision).is_some(), is_change);
+            assert!(stored(decision, &before).manager_ids == [after].into());
+        }
+    }
+
+    #[test]
+    fn who_is_missing_becomes_inactive_if_the_feed_manages_an_active_user() {
+        let disable = WithoutRow {
+            disable: true,
+            ..WithoutRow::default()
+        };
+        for (text, disabled) in [
+            ("a@x.io", true),
+            ("a@x.io unmanaged", false),
+            ("a@x.io inactive", false),
+            ("a@x.io missed", false),
+        ] {
+            let before = User {
+                fingerprint: Some(person("Email,Name / a@x.io,Ann", &[]).fingerprint),
+                ..user(text).1
+            };
+            let decision = decide_without_row(disable, &before, "upload");
+            let after = stored(decision.clone(), &before);
+            if !disabled {
+                assert!(decision == Decision::Unchanged, "{text}");
+                continue;
+            }
+            let outcome = change(&decision).map(|change| change.outcome);
+            assert_eq!(outcome, Some(Updated::Disabled), "{text}");
+            assert_eq!(after.status, Status::Inactive, "{text}");
+            assert_eq!(after.disabled_by_upload.as_deref(), Some("upload"));
+            assert_eq!(after.fingerprint, None, "coming back is a change");
+            let again = decide_without_row(disable, &after, "later");
+            assert!(again == Decision::Unchanged, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_manager_without_a_row_gets_the_role_once_and_may_be_disabled_too() {
+        let fingerprint = Some(person("Email,Name / a@x.io,Ann", &[]).fingerprint);
+        for (text, disable, expected) in [
+            ("a@x.io", false, Some((Updated::StatusKept, true))),
+            ("a@x.io manager", false, None),
+            ("a@x.io granted", false, None),
+            ("a@x.io", true, Some((Updated::Disabled, true))),
+            ("a@x.io manager", true, Some((Updated::Disabled, false))),
+            ("a@x.io inactive", true, Some((Updated::StatusKept, true))),
+        ] {
+            let what = WithoutRow {
+                disable,
+                becomes_manager: true,
+            };
+            let before = User {
+                fingerprint,
+                ..user(text).1
+            };
+            let decision = decide_without_row(what, &before, "upload");
+            let counted = change(&decision).map(|change| (change.outcome, change.made_manager));
+            assert_eq!(counted, expected, "{text}, {disable}");
+            let after = stored(decision, &before);
+            assert!(after.manager_granted, "{text}");
+            assert_eq!(
+                after.fingerprint.is_some(),
+                expected.is_none(),
+                "{text}: only a change removes the fingerprint"
+            );
+            let again = decide_without_row(what, &after, "upload");
+            assert!(again == Decision::Unchanged, "{text}, {disable}");
+        }
+    }
+
+    #[test]
+    fn status_0_that_was_approved_is_no_absence() {
+        let before = user("a@x.io").1;
+        let decision = decide_approved(&before);
+        let outcome = change(&decision).map(|change| change.outcome);
+        assert_eq!(outcome, Some(Updated::Disabled));
+        let after = stored(decision, &before);
+        assert_eq!(after.status, Status::Inactive);
+        assert_eq!(after.disabled_by_upload, None);
+        assert!(decide_approved(&after) == Decision::Unchanged);
+        // So a file without statuses does not bring the user back.
+        let back = decided("Email,Name / a@x.io,Ann", Terms::default(), &after);
+        assert!(change(&back).is_none());
+    }
+
+    #[test]
+    fn who_was_missing_comes_back_with_a_row_and_who_was_made_inactive_otherwise_does_not() {
+        for (text, row, after, is_change) in [
+            ("missed", "Email,Name / a@x.io,Ann", Status::Active, true),
+            (
+                "inactive",
+                "Email,Name / a@x.io,Ann",
+                Status::Inactive,
+                false,
+            ),
+            // With a status in the file it is the status that says so.
+            (
+                "missed",
+                "Email,Name,Status / a@x.io,Ann,",
+                Status::Inactive,
+                false,
+            ),
+            (
+                "missed",
+                "Email,Name,Status / a@x.io,Ann,0",
+                Status::Inactive,
+                false,
+            ),
+            (
+                "inactive",
+                "Email,Name,Status / a@x.io,Ann,1",
+                Status::Active,
+                true,
+            ),
+        ] {
+            let before = user(&format!("a@x.io {text}")).1;
+            let decision = decided(row, Terms::default(), &before);
+            let outcome = change(&decision).map(|change| change.outcome);
+            let expected = is_change.then_some(Updated::Enabled);
+            assert_eq!(outcome, expected, "{text}, {row}");
+            let stored = stored(decision, &before);
+            assert_eq!(stored.status, after, "{text}, {row}");
+            let of_absence = stored.disabled_by_upload.is_some();
+            assert_eq!(of_absence, text == "missed" && after == Status::Inactive);
+        }
+    }
+
+    #[test]
+    fn somebody_without_an_external_id_gets_the_rows_and_keeps_the_rest() {
+        let before = user("a@x.io").1;
+        let decision = decided("Id,Email,Name / 1,a@x.io,Ann", Terms::default(), &before);
+        assert!(change(&decision).is_some());
+        let after = stored(decision, &before);
+        assert_eq!(after.external_id.as_deref(), Some("1"));
+        assert!(after.email == before.email && after.roles == before.roles);
+    }
+}
