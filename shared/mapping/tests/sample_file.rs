@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is how a test fails")]
 
 use mapping::fields::FieldCatalogue;
-use mapping::file::FileReader;
-use mapping::identity::EmailKey;
+use mapping::file::{FileReader, Header, Row};
 use mapping::mapping::Mapping;
-use mapping::plan::{Action, Draft, Exceptions, Plan, Question};
+use mapping::plan::{Action, Applied, Circumstances, Exceptions, Joined, Limits, Plan};
 use mapping::record::UserRecord;
 use mapping::report::Reporter;
 use mapping::roster::Roster;
@@ -47,29 +46,36 @@ fn plan(mapping: &Mapping, file: &[u8], chunk: usize) -> Plan {
     file.chunks(chunk)
         .for_each(|part| scanner.push(part).unwrap());
     let roster = Roster::default();
-    let mut draft = Draft::new(scanner.finish().unwrap(), mapping, &roster);
+    let circumstances = Circumstances {
+        portal: "1001".parse().unwrap(),
+        authorised_by: None,
+        limits: Limits::default(),
+        baseline_rows: None,
+    };
+    let joined = Joined::new(scanner.finish().unwrap(), mapping, &roster);
+    assert_eq!(joined.movers().count(), 0, "nobody is there to move");
+    let mut naming = joined.name(&circumstances);
     let mut reader = FileReader::new(mapping);
-    let mut each = |header: &_, row: mapping::file::Row<'_>| {
-        let number = u32::try_from(row.number).unwrap();
-        if draft.question(number) == Some(Question::New) {
-            let record = UserRecord::read(header, &row).ok().unwrap();
-            draft.create(
-                number,
-                "1001".parse().unwrap(),
-                &EmailKey::of(record.email),
-                &roster,
-            );
+    let mut each = |header: &Header, row: Row<'_>| {
+        if let Ok(record) = UserRecord::read(header, &row) {
+            naming.see(u32::try_from(row.number).unwrap(), &record.identity());
         }
     };
     file.chunks(chunk)
         .for_each(|part| reader.push(part, &mut each).unwrap());
     reader.finish(&mut each).unwrap();
-    draft.finish().unwrap()
+    let comparing = naming.compare();
+    assert!(!comparing.has_differences() && comparing.others().is_empty());
+    comparing.finish().unwrap()
 }
 
 fn report(mapping: &Mapping, plan: &Plan, file: &[u8], chunk: usize) -> (Vec<u8>, Vec<u8>) {
     let exceptions = Exceptions::new();
-    let mut reporter = Reporter::new(mapping, plan, &exceptions);
+    let applied = Applied {
+        plan,
+        exceptions: &exceptions,
+    };
+    let mut reporter = Reporter::new(mapping, applied, None);
     let (mut report, mut rejected) = (Vec::new(), Vec::new());
     for part in file.chunks(chunk) {
         reporter.push(part).unwrap();
@@ -77,6 +83,7 @@ fn report(mapping: &Mapping, plan: &Plan, file: &[u8], chunk: usize) -> (Vec<u8>
         rejected.append(&mut reporter.take_rejected());
     }
     reporter.finish().unwrap();
+    while reporter.write_others() {}
     report.append(&mut reporter.take_report());
     rejected.append(&mut reporter.take_rejected());
     (report, rejected)
