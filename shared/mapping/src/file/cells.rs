@@ -65,6 +65,9 @@ impl Cells {
     /// The cells of a line whose quotation marks are in order.
     pub(super) fn read(&mut self, line: Line<'_>) -> Row<'_> {
         self.reader.reset();
+        // `csv-core` takes what looks like a byte order mark off its very first bytes. In a row it is none.
+        self.reader
+            .read_record(b"\n", &mut self.text, &mut self.ends);
         let (mut input, mut written, mut cells) = (line.bytes, 0, 0);
         loop {
             // At the end of its input, `csv-core` wants an empty one to know that there is no more.
