@@ -113,15 +113,12 @@ impl<'c> Portal<'c> {
         let changed = request
             .key("pk", text(&user["pk"]))
             .key("sk", text(&user["sk"]))
-            .update_expression(
-                "SET #name = :value, version = :next, last_write = :who REMOVE fingerprint",
-            )
+            .update_expression("SET #name = :value, version = :next REMOVE fingerprint")
             .condition_expression("version = :version")
             .expression_attribute_names("#name", name)
             .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
             .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
             .expression_attribute_values(":next", AttributeValue::N((version + 1).to_string()))
-            .expression_attribute_values(":who", AttributeValue::S("portal".to_owned()))
             .send()
             .await;
         changed.ok().map(|_| ())

@@ -2,7 +2,7 @@
 //! twice.
 
 use end_to_end::Portal;
-use mapping::identity::{EmailKey, UserId};
+use mapping::identity::{Identity, UserId};
 use serde_json::json;
 
 const HEADER: &str = "Email,First,Last,Status,Job,Site\n";
@@ -134,7 +134,12 @@ async fn an_address_that_was_somebody_elses_makes_a_new_person() {
     assert_eq!(upload.rows("created"), 1);
     let users = portal.users().await;
     let id = |n| {
-        UserId::by_email(portal.id.parse().unwrap(), &EmailKey::of("p0@x.example"), n).to_string()
+        UserId::of(
+            portal.id.parse().unwrap(),
+            &Identity::Email("p0@x.example"),
+            n,
+        )
+        .to_string()
     };
     assert_eq!(users["moved@x.example"].text("user_id"), id(0));
     assert_eq!(users["moved@x.example"], moved);
@@ -181,9 +186,8 @@ async fn whoever_is_changed_while_the_plan_is_applied_is_decided_again() {
     let mut elsewhere = |email: &str, name: &str, value: &str| {
         let mut user = users.remove(email).unwrap();
         user.set_text(name, value);
-        user.set_text("last_write", "portal");
         // Not written by this upload yet.
-        user.set_text("last_upload_id", &monday.id());
+        user.set_text("last_write", &format!("{}#1", monday.id()));
         user
     };
     // p0 was renamed by somebody; p1 was touched and is as the row says; p2 has another address.
@@ -195,7 +199,6 @@ async fn whoever_is_changed_while_the_plan_is_applied_is_decided_again() {
     // p3 was written by this upload already, and renamed after that.
     let mut later = users["p3@x.example"].clone();
     later.set_text("first_name", "Patience");
-    later.set_text("last_write", "portal");
     later.remove("fingerprint");
     for user in [&renamed, &touched, &moved, &later] {
         portal.store(user).await;
@@ -263,7 +266,6 @@ async fn a_person_who_moves_right_after_being_created_is_not_created_again() {
     let mut moved = users["p0@x.example"].clone();
     moved.set_text("email", "moved@x.example");
     moved.set_text("email_key", "moved@x.example");
-    moved.set_text("last_write", "portal");
     moved.remove("fingerprint");
     portal.store(&moved).await;
     portal.set_back(&upload, "applying").await;
