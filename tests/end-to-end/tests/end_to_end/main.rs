@@ -6,6 +6,7 @@ mod api;
 mod files;
 mod groups;
 mod large;
+mod life;
 mod logs;
 mod people;
 mod redrive;
