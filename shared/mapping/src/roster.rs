@@ -263,9 +263,10 @@ mod tests {
 
     #[test]
     fn of_two_with_one_identity_the_same_one_is_always_found() {
-        let people = ["a@x.io was=b@x.io", "A@x.io was=c@x.io"];
-        let first = people.map(|text| user(text).0).into_iter().min();
-        for people in [people, [people[1], people[0]]] {
+        let without = ["a@x.io was=b@x.io", "A@x.io was=c@x.io"];
+        let with = ["a@x.io id=1", "A@x.io id=2"];
+        for people in [without, [without[1], without[0]], with, [with[1], with[0]]] {
+            let first = people.map(|text| user(text).0).into_iter().min();
             for identify_by in [IdentifyBy::Email, IdentifyBy::ExternalId] {
                 let roster = roster(&people, identify_by);
                 let place = roster.find_by_email(by_email("a@x.io"));

@@ -694,13 +694,20 @@ mod tests {
 
     #[test]
     fn status_0_that_was_approved_is_no_absence() {
-        let before = user("a@x.io").1;
+        let fingerprint = Some(person("Email,Name / a@x.io,Ann", &[]).fingerprint);
+        let before = User {
+            fingerprint,
+            ..user("a@x.io").1
+        };
         let decision = decide_approved(&before);
         let outcome = change(&decision).map(|change| change.outcome);
         assert_eq!(outcome, Some(Updated::Disabled));
         let after = stored(decision, &before);
         assert_eq!(after.status, Status::Inactive);
-        assert_eq!(after.disabled_by_upload, None);
+        assert_eq!(
+            (after.disabled_by_upload.as_ref(), after.fingerprint),
+            (None, None)
+        );
         assert!(decide_approved(&after) == Decision::Unchanged);
         // So a file without statuses does not bring the user back.
         let back = decided("Email,Name / a@x.io,Ann", Terms::default(), &after);

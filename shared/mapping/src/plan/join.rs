@@ -380,6 +380,9 @@ mod tests {
             ("9,c@x.io,", &["1", "3", "b@x.io"]),
             // Who has no external id yet is told by the address.
             ("9,b@x.io,", &["1", "3"]),
+            ("1,b@x.io,", &["3", "b@x.io"]),
+            // Also in a row that another one refuses.
+            ("9,n@x.io,Ann / 9,b@x.io,Ann", &["1", "3"]),
             // The external id cannot be read.
             (",c@x.io,Bo", &["1", "b@x.io"]),
             // By everything.

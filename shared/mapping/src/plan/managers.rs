@@ -254,6 +254,9 @@ mod tests {
         );
         assert_eq!(managers_of(&plan, 2), ids(&portal, &["b@x.io", "n@x.io"]));
         assert_eq!(managers_of(&plan, 5), ids(&portal, &["b@x.io"]));
+        // Nobody has the old address any more.
+        let plan = portal.plan("Id,Email,Name,Manager / 1,a@x.io,Bo,b@x.io / 3,o@x.io,Bo,");
+        assert_eq!(told(&plan), ["3 updated", "2: manager 0 not found"]);
         // A move that is refused leaves the manager at the old address.
         let plan = portal.plan("Id,Email,Name,Manager / 1,a@x.io,Cy,b@x.io|n@x.io / 3,n@x.io,Cy,");
         assert_eq!(told(&plan), ["2 updated", "3 address taken"]);
@@ -380,6 +383,17 @@ mod tests {
         }
     }
 
+    /// A plan is the same however often it is made.
+    #[test]
+    fn circles_are_in_the_order_of_their_rows() {
+        let rows: Vec<String> = (0..40)
+            .map(|n| format!("p{n}@x.io,Ann,p{}@x.io", n ^ 1))
+            .collect();
+        let plan = Portal::of(&[]).plan(&format!("Email,Name,Manager / {}", rows.join(" / ")));
+        let expected: Vec<[u32; 2]> = (0..20).map(|n| [2 * n + 2, 2 * n + 3]).collect();
+        assert_eq!(plan.circles, expected);
+    }
+
     #[test]
     fn a_circle_with_somebody_who_has_no_row_is_none_of_the_file() {
         let mut portal = Portal::of(&[]);
@@ -401,7 +415,7 @@ mod tests {
             let manager = portal.user("m@x.io");
             assert!(manager.roles.contains(Role::Manager) && manager.manager_granted);
             assert!(!manager.feed_roles.contains(Role::Manager), "the portal's");
-            assert_eq!(told(&portal.feed(&lines)), [""; 0]);
+            assert_eq!(portal.feed(&lines).steps(), 0);
             // Somebody takes it away.
             portal.change("m@x.io", |user| {
                 user.roles = user.roles.without(Roles::NONE.with(Role::Manager));
@@ -425,6 +439,15 @@ mod tests {
             ..Others::default()
         };
         assert_eq!(plan.counts(as_planned()).others, expected);
+    }
+
+    #[test]
+    fn whose_own_row_is_the_old_one_is_given_the_role_too() {
+        let mut portal = Portal::of(&[]);
+        portal.feed("Email,Name,Manager / m@x.io,Ann, / a@x.io,Ann,");
+        let plan = portal.feed("Email,Name,Manager / m@x.io,Ann, / a@x.io,Ann,m@x.io");
+        assert_eq!(told(&plan), ["2 updated", "3 updated"]);
+        assert!(portal.user("m@x.io").roles.contains(Role::Manager));
     }
 
     #[test]

@@ -695,7 +695,7 @@ mod tests {
         assert_eq!(steps, plan.rows.len() as u64 + 3);
         assert_eq!(plan.counts(as_planned()).others.disabled, 3);
         let exceptions = Exceptions::from([
-            (steps - 1, Outcome::Unchanged),
+            (steps - 3, Outcome::Unchanged),
             (steps - 2, Outcome::ChangedMeanwhile),
         ]);
         let counts = plan.counts(&exceptions);
@@ -759,6 +759,11 @@ mod tests {
         let approved = portal.approval(lines, &first);
         let others = run(&first).counts_with(&run(&approved)).others;
         assert_eq!((others.disabled, others.updated), (2, 0));
+        // Changed since: what was done at once stays.
+        portal.change("a@x.io", |user| user.last_name = "Lee".to_owned());
+        let approved = portal.approval(lines, &first);
+        let others = run(&first).counts_with(&run(&approved)).others;
+        assert_eq!((others.disabled, others.updated), (1, 1));
     }
 
     #[test]

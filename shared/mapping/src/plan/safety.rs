@@ -672,6 +672,31 @@ mod tests {
     }
 
     #[test]
+    fn of_two_administrators_who_lose_the_role_the_one_who_authorised_the_feed_keeps_it() {
+        let people = ["a@x.io fed_administrator", "b@x.io fed_administrator"];
+        let lines = "Email,Name,Role / a@x.io,Ann,Learner / b@x.io,Ann,Learner";
+        for (email, expected) in [
+            ("a@x.io", ["3 updated", "2: protected"]),
+            ("b@x.io", ["2 updated", "3: protected"]),
+        ] {
+            let plan = Portal::of(&people).authorised_by(email).plan(lines);
+            assert_eq!(told(&plan), expected);
+        }
+    }
+
+    #[test]
+    fn an_administrator_who_comes_back_with_the_file_lets_the_other_go() {
+        let people = [
+            "a@x.io administrator",
+            "b@x.io administrator missed",
+            "c@x.io",
+        ];
+        let portal = Portal::auto_disabling(&people);
+        let plan = portal.plan("Email,Name / b@x.io,Ann / c@x.io,Ann");
+        assert_eq!(told(&plan), ["2 enabled", "a@x.io disabled"]);
+    }
+
+    #[test]
     fn who_authorised_the_feed_is_told_by_the_address_before_the_file() {
         let portal =
             Portal::of(&["a@x.io id=1", "b@x.io id=2", "c@x.io id=3"]).authorised_by("a@x.io");
