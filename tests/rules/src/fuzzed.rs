@@ -244,6 +244,10 @@ impl Life<'_> {
         assert_eq!(upload.plan, rehearsed.plan, "planned twice");
         assert_eq!(upload.report, rehearsed.report, "reported twice");
         self.reports_alike(&upload);
+        if let Some(file) = spelled_otherwise(self.file) {
+            let plan = before.plan(self.mapping, &file).unwrap();
+            assert_eq!(plan, upload.plan, "with a mark, CRLF and quotation marks");
+        }
         self.dropped_again_is_refused_again(&before, &upload);
 
         // With the first hold, and then with the last one.
@@ -490,16 +494,21 @@ fn rows_are_those_that_csv_reads(file: &[u8], rows: &Rows) {
     assert_eq!(ours, theirs.iter().collect::<Vec<_>>(), "rows");
 }
 
-/// Where there are no quotation marks, each line is a row.
-fn rows_are_numbered_by_line(file: &[u8], rows: &Rows) {
-    if file.contains(&b'"') {
-        return;
-    }
+/// The lines of a file without quotation marks, each of which is a row.
+fn plain_lines(file: &[u8]) -> Option<Vec<String>> {
     let text = std::str::from_utf8(file).expect("accepted, and no UTF-8");
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let lines = (1..).zip(text.split('\n'));
-    let numbers: Vec<u64> = lines
+    let lines = || text.split('\n').map(str::to_owned).collect();
+    (!text.contains('"')).then(lines)
+}
+
+fn rows_are_numbered_by_line(file: &[u8], rows: &Rows) {
+    let Some(lines) = plain_lines(file) else {
+        return;
+    };
+    let numbered = (1..).zip(&lines);
+    let numbers: Vec<u64> = numbered
         .filter(|(_, line)| !is_blank(line.split(',')))
         .map(|(number, _)| number)
         .skip(1)
@@ -508,6 +517,16 @@ fn rows_are_numbered_by_line(file: &[u8], rows: &Rows) {
         rows.iter().map(|(number, _)| *number).eq(numbers),
         "numbers of rows"
     );
+}
+
+/// The same file as another program would have written it.
+fn spelled_otherwise(file: &[u8]) -> Option<Vec<u8>> {
+    let quoted = plain_lines(file)?.into_iter().map(|line| {
+        let cells: Vec<String> = line.split(',').map(|cell| format!("\"{cell}\"")).collect();
+        cells.join(",")
+    });
+    let text = quoted.collect::<Vec<_>>().join("\r\n");
+    Some(format!("\u{FEFF}{text}").into_bytes())
 }
 
 // ---------------------------------------------------------------- The plan
