@@ -215,8 +215,8 @@ problem_codes! {
         "External ids are not enabled for this portal.",
         "Ask Go1 to enable them, or identify people by email.";
     AutoDisableWithStatus, "auto_disable_with_status", Request,
-        "auto_disable makes people inactive who are missing from the file; with a mapped status the file says itself who is active. Only one of them can decide.",
-        "Leave status unmapped, or turn auto_disable off.";
+        "Auto-disable makes people inactive who are missing from the file; with a mapped status the file itself says who is active. Only one of them can decide.",
+        "Leave status unmapped, or turn auto-disable off.";
     ExternalIdInUse, "external_id_in_use", Request,
         "External ids cannot be switched off while the mapping identifies people by them.",
         "Reset or change the mapping first.";

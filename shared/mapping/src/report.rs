@@ -409,7 +409,9 @@ fn changed_meanwhile(row: Option<u64>) -> Problem {
         Some(row) => problem.row(row).message(format!(
             "Row {row}: the person was being changed elsewhere; the next file applies the row."
         )),
-        None => problem,
+        None => {
+            problem.message("The person was changed elsewhere in between and is left as they are.")
+        }
     }
 }
 

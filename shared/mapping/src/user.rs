@@ -203,7 +203,12 @@ impl ChangedFields {
 /// Only mapped fields, only what differs; an empty cell keeps what is there unless the mapping clears it.
 pub fn decide(mapping: &Mapping, person: &Person, terms: Terms, user: &User) -> Decision {
     let new_manager = terms.becomes_manager && !user.manager_granted;
-    if user.feed_managed && user.fingerprint == Some(person.fingerprint) && !new_manager {
+    // Without a status in the file, being in it is what says that the person is there.
+    let comes_back = !mapping.maps(&Field::Status)
+        && user.status == Status::Inactive
+        && user.disabled_by_upload.is_some();
+    let same = user.feed_managed && user.fingerprint == Some(person.fingerprint);
+    if same && !new_manager && !comes_back {
         return Decision::Unchanged;
     }
     let mut after = user.clone();
@@ -213,11 +218,7 @@ pub fn decide(mapping: &Mapping, person: &Person, terms: Terms, user: &User) -> 
             fields.set(index);
         }
     }
-    // Without a status in the file, being in it is what says that the person is there.
-    if !mapping.maps(&Field::Status)
-        && user.status == Status::Inactive
-        && user.disabled_by_upload.is_some()
-    {
+    if comes_back {
         after.status = Status::Active;
     }
     if after.status == Status::Active {

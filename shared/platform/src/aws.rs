@@ -46,7 +46,12 @@ impl Aws {
     /// can take, and are not to change with an update of a crate.
     pub async fn prompt() -> Self {
         let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
-        Aws::new(&config, RetryPartition::new("prompt"))
+        Aws::from_config(&config)
+    }
+
+    /// As [`Aws::prompt`], from a configuration of the caller's own.
+    pub fn from_config(config: &SdkConfig) -> Self {
+        Aws::new(config, RetryPartition::new("prompt"))
     }
 
     /// For runs: a call that is throttled, or that nobody answers, is repeated until it is cancelled. The

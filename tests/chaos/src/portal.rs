@@ -3,6 +3,8 @@
 
 use crate::cloud::Cloud;
 use aws_sdk_dynamodb::types::AttributeValue;
+use platform::aws::Aws;
+use platform::feed::FeedTable;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,30 +32,111 @@ pub struct View {
     pub documents: Vec<(Option<String>, Option<String>)>,
 }
 
+impl View {
+    /// With `x.example` in the place of a portal's own domain.
+    fn without_domain(self, domain: &str) -> Self {
+        let plain = |text: String| text.replace(domain, "x.example");
+        let json = |value: Value| serde_json::from_str(&plain(value.to_string())).unwrap();
+        let people = self.people.into_iter();
+        let learning = self.assignments.into_iter();
+        let documents = self.documents.into_iter();
+        // People without a row stand in the order of their ids, which are each portal's own.
+        let sorted = |text: String| {
+            let mut lines: Vec<String> = plain(text).lines().map(str::to_owned).collect();
+            lines.sort();
+            lines.join("\n")
+        };
+        View {
+            people: people
+                .map(|(email, user)| (plain(email), json(user)))
+                .collect(),
+            assignments: learning
+                .map(|(email, id, group)| (plain(email), id, group))
+                .collect(),
+            uploads: self.uploads.into_iter().map(json).collect(),
+            documents: documents
+                .map(|(report, rejected)| (report.map(sorted), rejected.map(plain)))
+                .collect(),
+        }
+    }
+}
+
 impl<'c> Portal<'c> {
     /// Set up with the groups 7 and 8, authorised, and mapped to `Email,First,Last,Status,Job,Group`.
     pub async fn ready(cloud: &'c Cloud) -> Self {
+        let columns = [
+            ("email", "Email"),
+            ("first_name", "First"),
+            ("last_name", "Last"),
+            ("status", "Status"),
+            ("job", "Job"),
+            ("group", "Group"),
+        ];
+        let portal = Portal::mapped(cloud, &columns, "email", false).await;
+        // Their files make many people inactive, and nothing is held.
+        portal.hold_nothing().await;
+        portal
+    }
+
+    async fn hold_nothing(&self) {
+        let limits = json!({
+            "disable_limit_percent": 100, "disable_limit_floor": 10_000_000,
+            "hold_on_malformed_rows": false,
+        });
+        let request = self
+            .cloud
+            .dynamodb()
+            .update_item()
+            .table_name(&self.cloud.feed_table)
+            .key("pk", AttributeValue::S(self.id.clone()))
+            .key("sk", AttributeValue::S("PORTAL".to_owned()))
+            .update_expression("SET limits = :limits")
+            .expression_attribute_values(
+                ":limits",
+                serde_dynamo::to_attribute_value(limits).unwrap(),
+            );
+        request.send().await.unwrap();
+    }
+
+    /// The same, but each file is the whole population: mapped to `No,Email,First,Last,Boss,Job,Group`, with
+    /// external ids, managers and auto-disable.
+    pub async fn of_everybody(cloud: &'c Cloud) -> Self {
+        let columns = [
+            ("external_id", "No"),
+            ("email", "Email"),
+            ("first_name", "First"),
+            ("last_name", "Last"),
+            ("manager", "Boss"),
+            ("job", "Job"),
+            ("group", "Group"),
+        ];
+        Portal::mapped(cloud, &columns, "external_id", true).await
+    }
+
+    async fn mapped(
+        cloud: &'c Cloud,
+        columns: &[(&str, &str)],
+        identity: &str,
+        auto_disable: bool,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let portal = Portal {
             cloud,
             // No number that stands in an event for another reason, such as a year.
             id: (900_000_000 + NEXT.fetch_add(1, Ordering::Relaxed)).to_string(),
         };
+        let fields = columns
+            .iter()
+            .map(|(field, column)| json!({"field": field, "column": column}));
         let mapping = json!({
             "version": 1,
-            "columns": ["Email", "First", "Last", "Status", "Job", "Group"],
-            "fields": [
-                {"field": "email", "column": "Email"},
-                {"field": "first_name", "column": "First"},
-                {"field": "last_name", "column": "Last"},
-                {"field": "status", "column": "Status"},
-                {"field": "job", "column": "Job"},
-                {"field": "group", "column": "Group"},
-            ],
-            "identity": "email", "auto_disable": false, "created_at": "2026-11-22T00:00:00.000Z",
+            "columns": columns.iter().map(|(_, column)| column).collect::<Vec<_>>(),
+            "fields": fields.collect::<Vec<_>>(),
+            "identity": identity, "auto_disable": auto_disable,
+            "created_at": "2026-11-22T00:00:00.000Z",
         });
         let settings = json!({
-            "name": "A company", "country": "AU", "external_id_enabled": false,
+            "name": "A company", "country": "AU", "external_id_enabled": true,
             "groups": [
                 {"id": 7, "name": "Seven", "learning_ids": [70, 71]},
                 {"id": 8, "name": "Eight", "learning_ids": [71, 80]},
@@ -66,6 +149,22 @@ impl<'c> Portal<'c> {
         portal.store("MAPPING", mapping.clone()).await;
         portal.store("MAPPING#1", mapping).await;
         portal
+    }
+
+    /// Approves the portal's open hold, as an administrator does, and gives the event that follows.
+    pub async fn approve(&self) -> Value {
+        let config = self.cloud.config(self.cloud.endpoint());
+        let table = FeedTable::new(&Aws::from_config(&config), self.cloud.feed_table.clone());
+        let portal = self.id.parse().unwrap();
+        let hold = table.portal(portal).await.unwrap().unwrap().hold.unwrap();
+        let approved = table.approve_hold(portal, hold.upload_id, jiff::Timestamp::now());
+        assert!(approved.await.unwrap(), "the hold is open");
+        json!({"portal_id": self.id})
+    }
+
+    /// A domain of the portal's own: an address that other portals have as well does not change.
+    pub fn domain(&self) -> String {
+        format!("{}.example", self.id)
     }
 
     async fn store(&self, sk: &str, value: Value) {
@@ -180,11 +279,26 @@ impl<'c> Portal<'c> {
     /// What the portal looks like.
     pub async fn view(&self) -> View {
         let (mut people, mut uploads, mut documents) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let mut emails = BTreeMap::new();
+        let (mut emails, mut reports_to) = (BTreeMap::new(), Vec::new());
         for mut user in self.users().await {
             let email = user["email_key"].as_str().unwrap().to_owned();
             emails.insert(user["user_id"].as_str().unwrap().to_owned(), email.clone());
             let fields = user.as_object_mut().unwrap();
+            if let Some(managers) = fields.remove("manager_ids") {
+                reports_to.push((email.clone(), managers));
+            }
+            // Over ids and addresses, which are each portal's own.
+            if let Some(fingerprint) = fields.get_mut("fingerprint") {
+                *fingerprint = json!("some");
+            }
+            for (name, some) in [
+                ("manager_granted_at", "once"),
+                ("disabled_by_upload", "an upload"),
+            ] {
+                if let Some(value) = fields.get_mut(name) {
+                    *value = json!(some);
+                }
+            }
             for of_the_run in [
                 "pk",
                 "sk",
@@ -199,6 +313,12 @@ impl<'c> Portal<'c> {
             }
             assert!(people.insert(email, user).is_none(), "an address twice");
         }
+        for (email, managers) in reports_to {
+            let ids = managers.as_array().unwrap().iter();
+            let mut managers: Vec<&String> = ids.map(|id| &emails[id.as_str().unwrap()]).collect();
+            managers.sort();
+            people.get_mut(&email).unwrap()["managers"] = json!(managers);
+        }
         for upload in self.uploads().await {
             let id = upload["upload_id"].as_str().unwrap();
             documents.push((
@@ -209,6 +329,8 @@ impl<'c> Portal<'c> {
                 "file_name",
                 "status",
                 "rows",
+                "others",
+                "held",
                 "warnings",
                 "problems",
                 "report_ready",
@@ -226,12 +348,13 @@ impl<'c> Portal<'c> {
             }
         }
         assignments.sort();
-        View {
+        let view = View {
             people,
             assignments,
             uploads,
             documents,
-        }
+        };
+        view.without_domain(&self.domain())
     }
 
     async fn document(&self, upload: &str, name: &str) -> Option<String> {
@@ -274,8 +397,10 @@ impl<'c> Portal<'c> {
         while let Some(item) = pages.next().await {
             let mut item = item.unwrap();
             // A set has no order.
-            if let Some(AttributeValue::Ns(ids)) = item.get_mut("group_ids") {
-                ids.sort();
+            for value in item.values_mut() {
+                if let AttributeValue::Ns(values) | AttributeValue::Ss(values) = value {
+                    values.sort();
+                }
             }
             // JSON has no bytes.
             if let Some(AttributeValue::B(bytes)) = item.get("fingerprint") {

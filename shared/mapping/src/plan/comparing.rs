@@ -472,7 +472,6 @@ mod tests {
 
     /// A blank status says nothing, so the two rows store the same.
     #[test]
-    #[ignore = "known: `decide` believes the fingerprint before it looks at `disabled_by_upload`"]
     fn who_was_missing_comes_back_once_status_is_not_mapped_any_more() {
         let mut portal = Portal::of(&["a@x.io missed"]);
         let with_status = portal.feed("Email,Name,Status / a@x.io,Ann,");

@@ -132,6 +132,47 @@ async fn files_of_different_keys_are_each_applied_whatever_their_order() {
     stage.cloud.tear_down().await;
 }
 
+/// Each file is the whole population: who is in the newer one alone stays, who is in the older one alone goes.
+#[tokio::test]
+async fn with_auto_disable_an_older_file_of_another_key_comes_too_late() {
+    let stage = Stage::set().await;
+    let header = "No,Email,First,Last,Boss,Job,Group";
+    let row = |n: u32| format!("E{n},e{n}@x.example,Pat,Lee,,Cook,");
+    let file = |rows: &[u32]| {
+        let rows: Vec<String> = rows.iter().map(|n| row(*n)).collect();
+        format!("{header}\n{}\n", rows.join("\n"))
+    };
+    for late_first in [false, true] {
+        let portal = Portal::of_everybody(&stage.cloud).await;
+        let first = portal.put("0.csv", file(&[1, 2, 3, 4]), 1).await;
+        assert_eq!(stage.lambda.call(first).await, Ok(Value::Null));
+        let mut events = vec![
+            portal.put("a.csv", file(&[1, 2, 3, 5]), 2).await,
+            portal.put("b.csv", file(&[1, 2, 4, 5]), 3).await,
+        ];
+        if late_first {
+            events.reverse();
+        }
+        for event in events.iter().chain(&events.clone()) {
+            assert_eq!(stage.lambda.call(event.clone()).await, Ok(Value::Null));
+        }
+        let people = portal.view().await.people;
+        let status = |n: u32| people[&format!("e{n}@x.example")]["status"].clone();
+        assert_eq!(
+            [1, 2, 3, 4, 5].map(status),
+            ["active", "active", "inactive", "active", "active"]
+        );
+        // In the first order p4 left and came back; in the other nobody ever left but p3.
+        let version = people["e4@x.example"]["version"].as_u64();
+        assert_eq!(version, Some(if late_first { 1 } else { 3 }));
+        let mut ends = statuses(&portal).await;
+        ends.sort();
+        let late = if late_first { "rejected" } else { "completed" };
+        assert_eq!(ends, ["completed", "completed", late]);
+    }
+    stage.cloud.tear_down().await;
+}
+
 #[tokio::test]
 async fn an_older_version_of_a_key_is_not_applied_over_a_newer_one() {
     let stage = Stage::set().await;

@@ -1,7 +1,10 @@
 //! Faults between the function and the cloud, on every call that it makes: the run is slower, and ends as if
 //! there had been none.
 
-use crate::portals::{PATIENCE, difference, ended, monday, runs, seed, tuesday, undisturbed};
+use crate::portals::{
+    PATIENCE, difference, ended, event_of, monday, runs, seed, tuesday, undisturbed, uploads_after,
+    week,
+};
 use chaos::{Cloud, FaultProxy, Faults, Kind, Lambda, Portal, Settings, process_upload, within};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -59,13 +62,10 @@ async fn a_run_through_faults_of_every_kind_ends_like_one_without() {
     for nth in 0..storms {
         let (rate, kinds) = STORMS[nth % STORMS.len()];
         storm.proxy.set(Faults::new(seed + nth as u64, rate, kinds));
-        let portal = Portal::ready(&storm.cloud).await;
-        for (nth, file) in [monday(PEOPLE), tuesday(PEOPLE)].into_iter().enumerate() {
-            let event = portal
-                .put(&format!("{nth}.csv"), file, u32::try_from(nth).unwrap())
-                .await;
-            storm.lambda.invoke(event);
-            ended(&portal, &storm.lambda, nth + 1).await;
+        let portal = Portal::of_everybody(&storm.cloud).await;
+        for (nth, day) in week(&portal, PEOPLE).into_iter().enumerate() {
+            storm.lambda.invoke(event_of(&portal, nth, day).await);
+            ended(&portal, &storm.lambda, uploads_after(nth)).await;
         }
         storm.proxy.clear();
         storm.lambda.wait_idle(PATIENCE).await;
@@ -105,11 +105,9 @@ async fn throttling_slows_a_run_and_fails_none() {
     let expected = undisturbed(&storm.cloud, &storm.lambda, PEOPLE).await;
     let kinds = [Kind::Throttled, Kind::PartlyThrottled];
     storm.proxy.set(Faults::new(seed(), 0.25, &kinds));
-    let portal = Portal::ready(&storm.cloud).await;
-    for (nth, file) in [monday(PEOPLE), tuesday(PEOPLE)].into_iter().enumerate() {
-        let event = portal
-            .put(&format!("{nth}.csv"), file, u32::try_from(nth).unwrap())
-            .await;
+    let portal = Portal::of_everybody(&storm.cloud).await;
+    for (nth, day) in week(&portal, PEOPLE).into_iter().enumerate() {
+        let event = event_of(&portal, nth, day).await;
         assert_eq!(storm.lambda.call(event).await, Ok(Value::Null));
     }
     assert!(storm.proxy.injected().values().sum::<u64>() > 10);
@@ -132,13 +130,10 @@ async fn writes_whose_answers_are_lost_are_done_once() {
     storm
         .proxy
         .set(Faults::new(seed(), 0.5, &[Kind::Lost]).only(move |call| writes(&call.operation)));
-    let portal = Portal::ready(&storm.cloud).await;
-    for (nth, file) in [monday(PEOPLE), tuesday(PEOPLE)].into_iter().enumerate() {
-        let event = portal
-            .put(&format!("{nth}.csv"), file, u32::try_from(nth).unwrap())
-            .await;
-        storm.lambda.invoke(event);
-        ended(&portal, &storm.lambda, nth + 1).await;
+    let portal = Portal::of_everybody(&storm.cloud).await;
+    for (nth, day) in week(&portal, PEOPLE).into_iter().enumerate() {
+        storm.lambda.invoke(event_of(&portal, nth, day).await);
+        ended(&portal, &storm.lambda, uploads_after(nth)).await;
     }
     let injected = storm.proxy.injected();
     assert!(injected.values().sum::<u64>() > 20, "{injected:?}");

@@ -1,6 +1,8 @@
 //! The process is killed at any moment of a run, and whoever comes next brings the upload to the same end.
 
-use crate::portals::{PATIENCE, difference, ended, monday, runs, seed, tuesday, undisturbed};
+use crate::portals::{
+    PATIENCE, difference, ended, event_of, runs, seed, undisturbed, uploads_after, week,
+};
 use chaos::{Cloud, Lambda, Portal, Settings, View, process_upload};
 use fastrand::Rng;
 use futures_util::{StreamExt, stream};
@@ -46,18 +48,17 @@ async fn a_run_that_is_killed_at_any_moment_ends_like_one_that_is_not() {
     cloud.tear_down().await;
 }
 
-/// A portal whose two files are killed once or twice each; how many kills hit a running upload.
+/// A portal whose week is killed once or twice each day; how many kills hit a running upload.
 async fn killed(cloud: &Cloud, lambda: &Lambda, mut rng: Rng, expected: &View) -> usize {
-    let portal = Portal::ready(cloud).await;
+    let portal = Portal::of_everybody(cloud).await;
     let mut hit = 0;
-    for (nth, file) in [monday(PEOPLE), tuesday(PEOPLE)].into_iter().enumerate() {
-        let nth = u32::try_from(nth).unwrap();
-        let event = portal.put(&format!("{nth}.csv"), file, nth).await;
+    for (nth, day) in week(&portal, PEOPLE).into_iter().enumerate() {
+        let event = event_of(&portal, nth, day).await;
         lambda.invoke(event);
         for _ in 0..rng.usize(1..=2) {
             hit += usize::from(kill(&portal, lambda, &mut rng).await);
         }
-        ended(&portal, lambda, nth as usize + 1).await;
+        ended(&portal, lambda, uploads_after(nth)).await;
     }
     let view = portal.view().await;
     assert!(
