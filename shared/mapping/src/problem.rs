@@ -142,6 +142,9 @@ problem_codes! {
     ConflictingRow, "conflicting_row", Row,
         "An earlier row is about the same person and says something else; the earlier row was used.",
         "Leave one row for the person in the export.";
+    EmailTaken, "email_taken", Row,
+        "The new address is somebody else's in this portal.",
+        "Correct the address, or change the other person's first.";
     DuplicateRow, "duplicate_row", Warning,
         "An earlier row is about the same person and says the same.",
         "Leave one row for the person in the export.";
@@ -217,6 +220,12 @@ problem_codes! {
     NoRejectedRows, "no_rejected_rows", Request,
         "The upload has no file of rejected rows: every row was processed, or the file as a whole was refused.",
         "See the report.";
+    UserNotFound, "user_not_found", Request,
+        "The portal has no such user.",
+        "Take the id from the list of users.";
+    FeedRunning, "feed_running", Request,
+        "A file of the portal is being processed, and no address can be changed meanwhile.",
+        "Wait until the upload has finished, and change the address then.";
     Conflict, "conflict", Request,
         "Somebody else changed the same thing at the same moment.",
         "Read it again and repeat the change.";

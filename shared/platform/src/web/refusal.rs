@@ -72,9 +72,13 @@ impl Refusal {
             | ProblemCode::ReportNotReady
             | ProblemCode::NoReport
             | ProblemCode::ReportExpired
-            | ProblemCode::NoRejectedRows => StatusCode::NOT_FOUND,
+            | ProblemCode::NoRejectedRows
+            | ProblemCode::UserNotFound => StatusCode::NOT_FOUND,
             ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            ProblemCode::Conflict | ProblemCode::UploadNotFinished => StatusCode::CONFLICT,
+            ProblemCode::Conflict
+            | ProblemCode::UploadNotFinished
+            | ProblemCode::FeedRunning
+            | ProblemCode::EmailTaken => StatusCode::CONFLICT,
             ProblemCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
