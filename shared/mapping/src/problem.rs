@@ -224,7 +224,7 @@ problem_codes! {
         "The portal has no such user.",
         "Take the id from the list of users.";
     FeedRunning, "feed_running", Request,
-        "A file of the portal is being processed, and no address can be changed meanwhile.",
+        "No address can be changed just now: a file of the portal is being processed, or another address changed.",
         "Wait until the upload has finished, and change the address then.";
     Conflict, "conflict", Request,
         "Somebody else changed the same thing at the same moment.",

@@ -130,7 +130,8 @@ impl Lease {
         }
     }
 
-    fn silent_from(&self) -> Instant {
+    /// When its last part begins, in which nothing may be sent. For work that is short enough not to renew.
+    pub fn silent_from(&self) -> Instant {
         self.known_until.get() - SILENT
     }
 
