@@ -11,3 +11,4 @@ mod people;
 mod redrive;
 mod repeats;
 mod rows;
+mod users;
