@@ -1,7 +1,7 @@
 //! The users of a portal as its administrators see and change them: lists, one user, and changes that the feed
 //! has to respect. Each change asserts the whole item that is stored.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use end_to_end::{Portal, StoredUser};
 use futures_util::future::join_all;
 use mapping::identity::{EmailKey, UserId};
@@ -313,6 +313,57 @@ async fn users_are_found_by_their_address_or_by_a_part_of_their_name() {
         let page = other.call("GET", &path, None).await.expect(200);
         assert_eq!(page["items"].as_array().unwrap().len(), found, "{email}");
     }
+}
+
+/// A search of a large portal does a part of the work at a time: pages may be empty, and nobody is left out.
+#[tokio::test]
+async fn a_name_is_found_in_a_large_portal_page_by_page() {
+    let portal = Portal::set_up().await;
+    let (client, table) = (
+        portal.stack.dynamodb(),
+        portal.stack.output("UsersTableName"),
+    );
+    let person = |n: u32| {
+        let shard = char::from_digit(n % 16, 16).unwrap();
+        let id = format!("{shard}{n:07x}-0000-5000-8000-000000000000");
+        let pk = format!("{}#{shard}", portal.id);
+        let last = if n % 1_300 == 0 { "Needle" } else { "Hay" };
+        let mut item: HashMap<String, AttributeValue> = [
+            ("pk", pk.as_str()),
+            ("sk", &id),
+            ("user_id", &id),
+            ("portal_id", &portal.id),
+            ("email", &format!("p{n}@x.example")),
+            ("email_key", &format!("p{n}@x.example")),
+            ("first_name", "Pat"),
+            ("last_name", last),
+            ("status", "active"),
+        ]
+        .map(|(name, value)| (name.to_owned(), text(value)))
+        .into();
+        item.insert("version".to_owned(), AttributeValue::N("1".to_owned()));
+        PutRequest::builder().set_item(Some(item)).build().unwrap()
+    };
+    let people: Vec<WriteRequest> = (0..11_700)
+        .map(|n| WriteRequest::builder().put_request(person(n)).build())
+        .collect();
+    for batch in people.chunks(25) {
+        let request = client
+            .batch_write_item()
+            .request_items(&table, batch.into());
+        let unprocessed = request.send().await.unwrap().unprocessed_items;
+        assert!(unprocessed.unwrap_or_default().is_empty());
+    }
+    let (found, pages) = listed(&portal, "name=pat%20needle&limit=4").await;
+    let mut expected: Vec<String> = (0..9)
+        .map(|nth| person(nth * 1_300).item["sk"].as_s().unwrap().clone())
+        .collect();
+    expected.sort();
+    assert_eq!(found, expected);
+    // A full page; then at most as many as one request looks at the rest for.
+    assert!((3..=6).contains(&pages.len()), "{pages:?}");
+    let (nobody, pages) = listed(&portal, "name=nobody").await;
+    assert_eq!((nobody.len(), pages), (0, vec![0, 0, 0]));
 }
 
 #[tokio::test]
