@@ -7,7 +7,7 @@ use mapping::identity::{EmailKey, PortalId};
 use mapping::problem::ProblemCode;
 use platform::directory::PortalUser;
 use platform::failure::CallFailed;
-use platform::feed::{Acquired, Lease};
+use platform::feed::{Acquired, Fence, Lease};
 use platform::web::Refusal;
 use tokio::time::sleep_until;
 
@@ -15,7 +15,7 @@ use tokio::time::sleep_until;
 enum Moved {
     /// It is made.
     Done(Box<PortalUser>),
-    /// The user is not as it was read any more.
+    /// The user, or the lease, is not as it was read any more.
     Changed,
     /// The address is somebody else's.
     Taken,
@@ -25,8 +25,7 @@ enum Moved {
 
 /// Changes a user who gets another address. `None`: the user is not as it was read any more.
 ///
-/// The lease is not renewed: a move takes milliseconds. After a failure it is not given back, and ends by itself:
-/// a write that nobody waits for any more may still arrive.
+/// The lease is not renewed: a move takes milliseconds. After a failure it is not given back, and ends by itself.
 pub(crate) async fn change(
     context: &Context,
     portal_id: PortalId,
@@ -42,12 +41,12 @@ pub(crate) async fn change(
         Acquired::Ours(lease) => lease,
         Acquired::Held(_) => return Err(Refusal::new(ProblemCode::FeedRunning)),
     };
-    let silent_from = lease.silent_from();
+    let (silent_from, fence) = (lease.silent_from(), lease.fence()?);
     let moved = tokio::select! {
         // First, so that nothing is sent once the lease may be somebody else's.
         biased;
         () = sleep_until(silent_from) => Err(CallFailed::new("change the address", "the lease is over")),
-        moved = change_under_lease(context, portal_id, user, after) => moved,
+        moved = change_under_lease(context, portal_id, user, after, fence) => moved,
     }?;
     free(context, portal_id, lease).await;
     match moved {
@@ -63,6 +62,7 @@ async fn change_under_lease(
     portal_id: PortalId,
     user: &PortalUser,
     after: &Editable,
+    fence: Fence,
 ) -> Result<Moved, CallFailed> {
     let next = context.feed.next_in_queue(portal_id).await?;
     // The planned one comes first.
@@ -77,7 +77,10 @@ async fn change_under_lease(
         return Ok(Moved::Taken);
     }
     let now = (context.clock)();
-    let changed = context.users.change(portal_id, user, after, now).await?;
+    let users = &context.users;
+    let changed = users
+        .change_fenced(portal_id, user, after, now, fence)
+        .await?;
     Ok(changed.map_or(Moved::Changed, |user| Moved::Done(Box::new(user))))
 }
 

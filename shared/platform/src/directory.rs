@@ -4,12 +4,15 @@
 use crate::aws::Aws;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
+use crate::feed::{Fence, condition_failed, in_conflict};
 use crate::keys::{Item, Key, PK, SK, user_shards};
 use crate::pause::Pause;
 use crate::users::READ_BATCH;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValue, TransactWriteItem, Update,
+};
 use jiff::Timestamp;
 use mapping::edit::Editable;
 use mapping::fields::Status;
@@ -20,6 +23,9 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr;
+
+/// The user is still the one that was read.
+const AS_IT_WAS: &str = "version = :before";
 
 /// Users that one search looks at, at most: some 2 MB, which are read in less than a second.
 const EXAMINED: usize = 5_000;
@@ -380,7 +386,7 @@ impl Directory {
         now: Timestamp,
     ) -> Result<Option<PortalUser>, CallFailed> {
         const WHAT: &str = "change the user";
-        let update = Update::of(&before.values, after, before.version, now);
+        let update = Changes::of(&before.values, after, before.version, now);
         let request = self
             .client
             .update_item()
@@ -389,8 +395,7 @@ impl Directory {
             .update_expression(update.expression)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values))
-            .condition_expression("version = :before")
-            .expression_attribute_values(":before", number(before.version))
+            .condition_expression(AS_IT_WAS)
             .return_values(ReturnValue::AllNew);
         match request.send().await {
             Ok(answer) => Ok(Some(user_of(WHAT, answer.attributes.unwrap_or_default())?)),
@@ -404,16 +409,53 @@ impl Directory {
             Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
     }
+
+    /// The same under a lease. `None` also if the lease is somebody else's by now.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written or read.
+    pub async fn change_fenced(
+        &self,
+        portal: PortalId,
+        before: &PortalUser,
+        after: &Editable,
+        now: Timestamp,
+        fence: Fence,
+    ) -> Result<Option<PortalUser>, CallFailed> {
+        const WHAT: &str = "change the user under the lease";
+        let changes = Changes::of(&before.values, after, before.version, now);
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::user(portal, before.user_id).item()))
+            .update_expression(changes.expression)
+            .set_expression_attribute_names(Some(changes.names))
+            .set_expression_attribute_values(Some(changes.values))
+            .condition_expression(AS_IT_WAS)
+            .build()
+            .map_err(CallFailed::to(WHAT))?;
+        let request = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().update(update).build())
+            .transact_items(fence.0);
+        match request.send().await {
+            Ok(_) => self.user(portal, before.user_id).await,
+            Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(None),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+        }
+    }
 }
 
-/// An update of the attributes that differ, and of those that every change in the portal touches.
-struct Update {
+/// An update of the attributes that differ, and of those that every change in the portal touches. It is made if
+/// the user is [`AS_IT_WAS`].
+struct Changes {
     expression: String,
     names: HashMap<String, String>,
     values: Item,
 }
 
-impl Update {
+impl Changes {
     fn of(before: &Editable, after: &Editable, version: u64, now: Timestamp) -> Self {
         // In full, so that a new field does not compile until it is stored.
         let Editable {
@@ -496,7 +538,8 @@ impl Update {
                 None => removes.push(format!("#{name}")),
             }
         }
-        Update {
+        values.insert(":before".to_owned(), number(version));
+        Changes {
             expression: format!("SET {} REMOVE {}", sets.join(", "), removes.join(", ")),
             names,
             values,
@@ -614,7 +657,7 @@ mod tests {
             disabled_by_upload: None,
             ..before.clone()
         };
-        let update = Update::of(&before, &after, 3, Timestamp::UNIX_EPOCH);
+        let update = Changes::of(&before, &after, 3, Timestamp::UNIX_EPOCH);
         assert_eq!(
             update.expression,
             "SET #version = :version, #updated_at = :updated_at, #email = :email, \
@@ -624,6 +667,7 @@ mod tests {
         assert_eq!(
             update.values,
             Item::from([
+                (":before".to_owned(), number(3)),
                 (":version".to_owned(), number(4)),
                 (":updated_at".to_owned(), text("1970-01-01T00:00:00.000Z")),
                 (":email".to_owned(), text("ann@X.example")),
