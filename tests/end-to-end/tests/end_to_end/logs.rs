@@ -54,6 +54,7 @@ async fn logs_of_a_whole_run_errors_included_hold_nothing_personal() {
         .await
         .refused(422);
 
+    portal.rests().await;
     let users = portal.users().await;
     let user = users.values().next().unwrap().text("user_id");
     let found = format!("/users?name={NEEDLE}&email={NEEDLE}.1@x.example");

@@ -40,6 +40,7 @@ async fn portal_of_three() -> Portal {
     let rows =
         "Ann@x.example,Ann,Lee,1,Cook,\nbob@x.example,Bob,Ray,1,,\neve@x.example,Eve,Fox,1,,\n";
     portal.upload("people.csv", format!("{HEADER}{rows}")).await;
+    portal.rests().await;
     portal
 }
 
