@@ -17,6 +17,7 @@ START_SECONDS = 300
 EXPECTED = {
     "configure-feed": lambda answer: is_of_portal(answer),
     "upload-history": lambda answer: is_of_portal(answer),
+    "manage-users": lambda answer: is_of_portal(answer),
     # The sample's object does not exist, so the upload is rejected, for one reason or another: the function works.
     "process-upload": lambda answer: answer is None,
 }

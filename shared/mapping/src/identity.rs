@@ -119,6 +119,13 @@ impl UserId {
         self.0.as_bytes()
     }
 
+    /// The id that is spelled as ids are written here, in lower case with hyphens; `None`: in another way, or no
+    /// id. Of what somebody sends, each id has one spelling.
+    pub fn spelled(text: &str) -> Option<Self> {
+        let id: Self = text.parse().ok()?;
+        (id.to_string() == text).then_some(id)
+    }
+
     /// The shard of the users table, `0` to `f`: the id's first hexadecimal digit.
     pub fn shard(self) -> char {
         char::from_digit(u32::from(self.0.as_bytes()[0] >> 4), 16).unwrap_or('0')

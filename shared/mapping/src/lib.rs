@@ -13,11 +13,14 @@
 //! - [`record`]: row -> [`record::UserRecord`], or what is wrong with that row.
 //! - [`scan`]: the first pass; keeps a key and a fingerprint per row.
 //! - [`user`], [`roster`]: the portal's people, whole and in brief.
+//! - [`edit`]: what somebody changes of a user in the portal, which is not the feed's doing;
+//!   [`search`]: how they are found there by name.
 //! - [`plan`]: scan + roster -> what happens to each row. A value: written, read back, applied.
 //! - [`order`]: which file comes first, and which comes too late.
 //! - [`report`]: the lines that the customer downloads.
 //! - [`problem`]: the closed list of everything that can be said to be wrong.
 
+pub mod edit;
 pub mod fields;
 pub mod file;
 pub mod group;
@@ -31,4 +34,5 @@ pub mod report;
 pub mod role;
 pub mod roster;
 pub mod scan;
+pub mod search;
 pub mod user;

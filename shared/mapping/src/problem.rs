@@ -271,6 +271,12 @@ problem_codes! {
     NoRejectedRows, "no_rejected_rows", Request,
         "The upload has no file of rejected rows: every row was processed, or the file as a whole was refused.",
         "See the report.";
+    UserNotFound, "user_not_found", Request,
+        "The portal has no such user.",
+        "Take the id from the list of users.";
+    FeedRunning, "feed_running", Request,
+        "No address can be changed just now: a file of the portal is being processed, or another address changed.",
+        "Wait until the upload has finished, and change the address then.";
     Conflict, "conflict", Request,
         "Somebody else changed the same thing at the same moment.",
         "Read it again and repeat the change.";

@@ -419,7 +419,7 @@ fn cell<'r>(header: &Header, row: &Row<'r>, index: usize) -> &'r str {
 }
 
 /// Line breaks of every kind, and NUL.
-fn has_line_break(value: &str) -> bool {
+pub(crate) fn has_line_break(value: &str) -> bool {
     value.contains([
         '\n', '\r', '\u{B}', '\u{C}', '\u{85}', '\u{2028}', '\u{2029}', '\0',
     ])

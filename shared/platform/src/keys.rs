@@ -161,12 +161,12 @@ pub fn user_shards(portal: PortalId) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mapping::identity::EmailKey;
+    use mapping::identity::Identity;
 
     #[test]
     fn keys_are_spelled_as_documented() {
         let portal: PortalId = "1001".parse().unwrap();
-        let user_id = UserId::by_email(portal, &EmailKey::of("ann@x.example"), 0);
+        let user_id = UserId::of(portal, &Identity::Email("ann@x.example"), 0);
         let spelled = |key: Key| format!("{} / {}", key.pk, key.sk);
         assert_eq!(
             spelled(Key::user(portal, user_id)),

@@ -7,7 +7,8 @@
 //! - [`environment`], [`clock`], [`aws`], [`telemetry`]: read or set up once, in `main`.
 //! - [`metrics`]: one line for each invocation.
 //! - [`keys`]: the only place where `pk` and `sk` are spelled.
-//! - [`users`]: the users table.
+//! - [`users`]: the users table, as a file changes it.
+//! - [`directory`]: the users table, as somebody in the portal sees and changes it.
 //! - [`feed`]: the feed table; a file for each kind of item.
 //! - [`objects`]: the customers' files, and what is written about them.
 //! - [`pause`]: before something is tried again.
@@ -17,6 +18,7 @@
 
 pub mod aws;
 pub mod clock;
+pub mod directory;
 pub mod environment;
 pub mod failure;
 pub mod feed;

@@ -195,6 +195,30 @@ impl Portal {
         }
     }
 
+    /// Waits until nobody has the portal's lease: a worker gives it back a moment after its last file has ended.
+    pub async fn rests(&self) {
+        let begun = Instant::now();
+        loop {
+            let request = self
+                .stack
+                .dynamodb()
+                .get_item()
+                .table_name(self.stack.output("FeedTableName"));
+            let answer = request
+                .key("pk", AttributeValue::S(self.id.clone()))
+                .key("sk", AttributeValue::S("LEASE".to_owned()))
+                .consistent_read(true)
+                .send()
+                .await
+                .unwrap();
+            if !answer.item.is_some_and(|lease| lease.contains_key("owner")) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the lease is still held");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The portal's history, newest first.
     pub async fn uploads(&self) -> Vec<Value> {
         self.call("GET", "/uploads?limit=100", None)

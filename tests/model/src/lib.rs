@@ -98,6 +98,10 @@ pub enum Departure {
     PlanGoesBack,
     /// Exceptions are kept by token alone, and not by position too.
     ExceptionsByToken,
+    /// Who changes an address does not look whether a file is planned that nobody works on.
+    MovesDespitePlan,
+    /// An address is changed even if somebody else has the portal's lease.
+    MovesWithoutLease,
 }
 
 /// A world to explore: what there is, what may go wrong, and how often.
@@ -127,6 +131,8 @@ pub struct Scenario {
     /// Who moves to another address in the portal, one after the other. With one file only: plans do not look
     /// at who was created in the place of whom.
     pub moves: Vec<usize>,
+    /// The same as the code has it: each by somebody who takes the lease for it, beside the workers.
+    pub movers: Vec<usize>,
     /// How often a person who is being changed elsewhere is decided again.
     pub tries: u8,
     /// How often an upload is taken up without coming forward.

@@ -2,6 +2,7 @@
 
 use crate::Scenario;
 use crate::store::{Outcome, Person, Status, Store, Upload};
+use crate::worker::Call;
 use crate::world::{Action, World};
 
 /// The first rule that does not hold after this action.
@@ -77,6 +78,12 @@ fn of_a_call(before: &World, action: Action, new: &Store) -> Option<&'static str
         if uploads.any(|(was, is)| was != is && was.as_ref().is_some_and(fenced)) {
             return Some("nobody touches an upload that a later lease has");
         }
+    }
+    if matches!(worker.call, Call::Move { .. })
+        && old.people != new.people
+        && old.queue.values().any(|planned| *planned)
+    {
+        return Some("nobody moves between a file's plan and its end");
     }
     let run = worker.run.as_ref()?;
     let by_run = |person: &&Person| person.last_upload == Some(run.upload);

@@ -14,6 +14,8 @@ pub(crate) enum Event {
     File(usize),
     /// A wake-up by the sweep.
     Wake,
+    /// Somebody in the portal gives a person another address (`manage-users`).
+    Move(usize),
 }
 
 /// Of a row's person.
@@ -70,6 +72,12 @@ pub(crate) enum Call {
     LeaveQueueBefore,
     Finish,
     ReadEnded,
+    LookForPlanned(usize),
+    ReadMoved(usize),
+    Move {
+        who: usize,
+        seen: u8,
+    },
     GiveBack,
     LookAgain,
 }
@@ -78,7 +86,7 @@ impl Call {
     pub(crate) fn is_transaction(&self) -> bool {
         matches!(
             self,
-            Call::Claim(_) | Call::PutPlanned { .. } | Call::Finish
+            Call::Claim(_) | Call::PutPlanned { .. } | Call::Finish | Call::Move { .. }
         )
     }
 }
@@ -156,7 +164,7 @@ impl Worker {
             call: match event {
                 None => Call::None,
                 Some(Event::File(upload)) => Call::Claim(upload),
-                Some(Event::Wake) => Call::ReadLease,
+                Some(Event::Wake | Event::Move(_)) => Call::ReadLease,
             },
             own_is_running: false,
             first_seen: None,
@@ -169,6 +177,11 @@ impl Worker {
     pub(crate) fn works_under(&self) -> Option<Grip> {
         let gives_back = matches!(self.call, Call::GiveBack | Call::GiveBackUnused);
         self.grip.filter(|_| !gives_back)
+    }
+
+    /// Work of milliseconds, for which no lease is renewed.
+    pub(crate) fn renews(&self) -> bool {
+        !matches!(self.event, Some(Event::Move(_)))
     }
 
     /// The names that it knows, of attempts to take the lease with this token.
@@ -449,6 +462,37 @@ impl Turn<'_> {
             }
             Call::ReadEnded if self.is_stored() => self.to(Call::NextInQueue),
             Call::ReadPlanned | Call::ReadEnded => self.failed(),
+
+            // Somebody gets another address.
+            Call::LookForPlanned(who) => {
+                let planned = self.store.queue.values().any(|planned| *planned);
+                match planned && !s.has(Departure::MovesDespitePlan) {
+                    true => self.to(Call::GiveBack),
+                    false => self.to(Call::ReadMoved(who)),
+                }
+            }
+            Call::ReadMoved(who) => match &self.store.people[who] {
+                Some(person) if !person.moved => {
+                    let seen = person.version;
+                    self.to(Call::Move { who, seen })
+                }
+                _ => self.to(Call::GiveBack),
+            },
+            Call::Move { who, seen } => {
+                let token = self.token();
+                let held = self.store.lease.token == token || s.has(Departure::MovesWithoutLease);
+                let person = self.store.people[who].as_mut();
+                match person.filter(|person| held && person.version == seen) {
+                    Some(person) => {
+                        person.moved = true;
+                        person.version += 1;
+                        person.last_write = None;
+                        person.fingerprint = None;
+                        self.to(Call::GiveBack)
+                    }
+                    None => self.to(Call::GiveBack),
+                }
+            }
             Call::GiveBack => {
                 self.give_back();
                 match s.has(Departure::NoLookAfterGivingBack) {
@@ -457,6 +501,8 @@ impl Turn<'_> {
                 }
             }
             Call::LookAgain if self.store.queue.is_empty() => self.done(),
+            // Somebody else is woken.
+            Call::LookAgain if !self.w.renews() => vec![Worker::begin(Some(Event::Wake))],
             Call::LookAgain => self.to(Call::ReadLease),
         }
     }
@@ -476,6 +522,9 @@ impl Turn<'_> {
             grip.until = self.store.now + LEASE;
         }
         self.w.grip = Some(grip);
+        if let Some(Event::Move(who)) = self.w.event {
+            return self.to(Call::LookForPlanned(who));
+        }
         // That took so long that next to nothing is left of it.
         if !grip.holds(self.store.now) && !self.s.has(Departure::LeaseNotChecked) {
             return self.to(Call::GiveBackUnused);

@@ -59,10 +59,12 @@ pub(crate) type Rest = (Vec<Option<End>>, [Option<(u8, u8)>; PEOPLE]);
 
 impl World {
     pub(crate) fn new(s: &Scenario) -> Self {
-        let begin = |file: &usize| Shared::new(Worker::begin(Some(Event::File(*file))));
+        let files = s.events.iter().map(|file| Event::File(*file));
+        let movers = s.movers.iter().map(|who| Event::Move(*who));
+        let begin = |event| Shared::new(Worker::begin(Some(event)));
         World {
             store: Shared::new(Store::new(s)),
-            workers: s.events.iter().map(begin).collect(),
+            workers: files.chain(movers).map(begin).collect(),
             under_way: Vec::new(),
             crashes: 0,
             handovers: 0,
@@ -113,7 +115,8 @@ impl World {
             };
             for rows in end.rows.iter_mut().chain(end.report.iter_mut().flatten()) {
                 s.edits.iter().for_each(|(who, _)| rows[*who] = None);
-                s.moves.iter().for_each(|who| rows[*who] = None);
+                let moves = s.moves.iter().chain(&s.movers);
+                moves.for_each(|who| rows[*who] = None);
             }
             Some(end)
         };
@@ -281,7 +284,7 @@ impl World {
     /// Beside the work, from the first third of a lease on, and not in its silent part any more.
     fn renew(&self, s: &Scenario, me: usize, worker: &Worker, next: &mut Vec<(Action, World)>) {
         let until = self.store.now + LEASE;
-        let due = |grip: &Grip| grip.holds(self.store.now) && grip.until < until;
+        let due = |grip: &Grip| worker.renews() && grip.holds(self.store.now) && grip.until < until;
         let Some(grip) = worker.works_under().filter(due) else {
             return;
         };

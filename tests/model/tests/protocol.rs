@@ -107,6 +107,15 @@ fn moved_before() -> Scenario {
     }
 }
 
+/// One worker, and somebody who takes the lease to give the person another address.
+fn moved_under_the_lease() -> Scenario {
+    Scenario {
+        events: vec![0],
+        movers: vec![0],
+        ..one_person()
+    }
+}
+
 /// Without any disturbance, and as the code is.
 fn undisturbed(scenario: &Scenario) -> Explored {
     let calm = Scenario {
@@ -371,6 +380,31 @@ fn whoever_moves_to_another_address_meanwhile_is_left_alone_and_created_once() {
     }
 }
 
+#[test]
+fn whoever_moves_under_the_lease_moves_before_a_plan_or_after_its_end_and_nobody_waits_for_ever() {
+    for (crashes, lost, handovers, late, pauses) in [
+        (2, 0, 0, 0, 0),
+        (1, 1, 0, 0, 0),
+        (1, 0, 0, 1, 0),
+        (0, 0, 1, 1, 0),
+        (0, 0, 0, 0, 1),
+    ] {
+        holds(&Scenario {
+            crashes,
+            lost,
+            handovers,
+            late,
+            pauses,
+            ..moved_under_the_lease()
+        });
+    }
+    // No sweep: whoever frees the lease looks whether somebody came meanwhile.
+    holds(&Scenario {
+        sweep: false,
+        ..moved_under_the_lease()
+    });
+}
+
 /// Otherwise the tests above would say nothing.
 #[test]
 fn every_breakage_is_found() {
@@ -415,6 +449,7 @@ fn every_breakage_is_found() {
     let planned = "what is planned is not planned once more";
     let created_once = "a row creates one person";
     let twice = "nobody is written twice by one upload";
+    let unmoved = "nobody moves between a file's plan and its end";
     for (departures, scenario, rule) in [
         (vec![ProgressWithoutFence], pause(one_file()), fenced),
         (vec![TakeUpWithoutFence], pause(one_file()), fenced),
@@ -452,6 +487,27 @@ fn every_breakage_is_found() {
         (vec![PositionGoesBack], late(there_and_back()), report),
         (vec![PlanGoesBack], late(one_person()), planned),
         (vec![ExceptionsByToken], late(both_before()), report),
+        (
+            vec![MovesDespitePlan],
+            Scenario {
+                handovers: 1,
+                ..moved_under_the_lease()
+            },
+            unmoved,
+        ),
+        (
+            vec![MovesWithoutLease],
+            late(moved_under_the_lease()),
+            unmoved,
+        ),
+        (
+            vec![NoLookAfterGivingBack],
+            Scenario {
+                sweep: false,
+                ..moved_under_the_lease()
+            },
+            ended,
+        ),
         (
             vec![GoneExceptionsStay],
             Scenario {

@@ -9,6 +9,7 @@ use crate::keys::Key;
 use crate::pause::Pause;
 use crate::users::WriteContext;
 use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest};
+use jiff::Timestamp;
 use mapping::identity::{PortalId, UserId};
 use serde::Serialize;
 
@@ -26,6 +27,14 @@ pub struct Assignment {
     pub group_id: u64,
 }
 
+/// On whose behalf learning is assigned, and when.
+struct By<'a> {
+    portal: PortalId,
+    /// `None`: somebody in the portal.
+    upload_id: Option<&'a str>,
+    now: Timestamp,
+}
+
 #[derive(Serialize)]
 struct AssignmentItem<'a> {
     portal_id: PortalId,
@@ -33,11 +42,12 @@ struct AssignmentItem<'a> {
     learning_id: u64,
     group_id: u64,
     assigned_at: String,
-    upload_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upload_id: Option<&'a str>,
 }
 
 impl FeedTable {
-    /// Assigns learning; what was assigned before stays as it was.
+    /// Assigns learning because of a file; what was assigned before stays as it was.
     ///
     /// # Errors
     ///
@@ -47,11 +57,39 @@ impl FeedTable {
         context: &WriteContext,
         assignments: &[Assignment],
     ) -> Result<(), CallFailed> {
+        let by = By {
+            portal: context.portal,
+            upload_id: Some(&context.upload_id),
+            now: context.now,
+        };
+        self.assign_by(&by, assignments).await
+    }
+
+    /// Assigns learning because of a change in the portal; what was assigned before stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written. Some may have been assigned; repeating is safe.
+    pub async fn assign_in_portal(
+        &self,
+        portal: PortalId,
+        now: Timestamp,
+        assignments: &[Assignment],
+    ) -> Result<(), CallFailed> {
+        let by = By {
+            portal,
+            upload_id: None,
+            now,
+        };
+        self.assign_by(&by, assignments).await
+    }
+
+    async fn assign_by(&self, by: &By<'_>, assignments: &[Assignment]) -> Result<(), CallFailed> {
         const WHAT: &str = "assign learning";
         for batch in assignments.chunks(BATCH) {
             let statements: Result<Vec<_>, _> = batch
                 .iter()
-                .map(|assignment| self.insert(context, assignment))
+                .map(|assignment| self.insert(by, assignment))
                 .collect();
             let mut open = statements?;
             let mut pause = Pause::default();
@@ -92,7 +130,7 @@ impl FeedTable {
     /// An INSERT fails on an existing key: that is its condition.
     fn insert(
         &self,
-        context: &WriteContext,
+        by: &By<'_>,
         assignment: &Assignment,
     ) -> Result<BatchStatementRequest, CallFailed> {
         const WHAT: &str = "assign learning";
@@ -103,14 +141,14 @@ impl FeedTable {
         } = *assignment;
         let item = item_of(
             WHAT,
-            &Key::assignment(context.portal, user_id, learning_id),
+            &Key::assignment(by.portal, user_id, learning_id),
             AssignmentItem {
-                portal_id: context.portal,
+                portal_id: by.portal,
                 user_id,
                 learning_id,
                 group_id,
-                assigned_at: stamp(context.now),
-                upload_id: &context.upload_id,
+                assigned_at: stamp(by.now),
+                upload_id: by.upload_id,
             },
         )?;
         let (names, values): (Vec<String>, Vec<AttributeValue>) = item.into_iter().unzip();

@@ -86,6 +86,10 @@ pub struct Lease {
     clock: crate::clock::Clock,
 }
 
+/// What a transaction of another table carries, so that it is refused once somebody took the lease over, however
+/// late it arrives.
+pub struct Fence(pub(crate) TransactWriteItem);
+
 /// The lease is not ours any more, or nobody could say in time that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseLost;
@@ -130,7 +134,8 @@ impl Lease {
         }
     }
 
-    fn silent_from(&self) -> Instant {
+    /// When its last part begins, in which nothing may be sent. For work that is short enough not to renew.
+    pub fn silent_from(&self) -> Instant {
         self.known_until.get() - SILENT
     }
 
@@ -175,6 +180,15 @@ impl Lease {
             Err(error) if update_refused(&error) => Ok(()),
             Err(error) => Err(CallFailed::sdk("give the lease back")(error)),
         }
+    }
+
+    /// For what is written elsewhere under the lease.
+    ///
+    /// # Errors
+    ///
+    /// The SDK would not make it.
+    pub fn fence(&self) -> Result<Fence, CallFailed> {
+        Ok(Fence(self.still_held("check the lease")?))
     }
 
     /// A part of a transaction that holds as long as nobody took the lease over.

@@ -12,7 +12,7 @@ mod uploads;
 
 pub use assignments::Assignment;
 pub use holds::{Decision, OpenHold};
-pub use lease::{Acquired, LEASE, Lease, LeaseItem, LeaseLost, Standing};
+pub use lease::{Acquired, Fence, LEASE, Lease, LeaseItem, LeaseLost, Standing};
 pub use mappings::StoredMapping;
 pub use portals::{Authorisation, Group, NamedField, Portal, PortalSettings};
 pub use queue::QueueEntry;
@@ -87,12 +87,12 @@ impl FeedTable {
 
 /// Whether a transaction was cancelled because one of its conditions did not hold. Anything else, such as
 /// throttling, is a failure; what can be repeated was repeated (`aws.rs`).
-fn condition_failed<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
+pub(crate) fn condition_failed<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
     reasons(error).any(|code| code == "ConditionalCheckFailed")
 }
 
 /// Whether it was cancelled because another write of the same items was under way, again and again.
-fn in_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
+pub(crate) fn in_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
     reasons(error).any(|code| code == "TransactionConflict")
 }
 

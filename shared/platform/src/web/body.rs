@@ -23,6 +23,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         if body.len() > MAX_BODY_BYTES {
             return Err(Refusal::new(ProblemCode::BodyTooLarge));
         }
+        // Serde takes an array for a struct too, by the order of its fields.
+        let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+        if first.is_some_and(|byte| *byte == b'[') {
+            let detail = "The body is refused: it is an array, not an object.";
+            return Err(Refusal::because(ProblemCode::InvalidRequest, detail));
+        }
         let value = serde_json::from_slice(&body).map_err(|error| {
             Refusal::because(
                 ProblemCode::InvalidRequest,

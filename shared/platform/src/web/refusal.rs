@@ -72,12 +72,15 @@ impl Refusal {
             | ProblemCode::ReportNotReady
             | ProblemCode::NoReport
             | ProblemCode::ReportExpired
-            | ProblemCode::NoRejectedRows => StatusCode::NOT_FOUND,
+            | ProblemCode::NoRejectedRows
+            | ProblemCode::UserNotFound => StatusCode::NOT_FOUND,
             ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ProblemCode::Conflict
             | ProblemCode::UploadNotFinished
             | ProblemCode::NothingHeld
-            | ProblemCode::HoldSuperseded => StatusCode::CONFLICT,
+            | ProblemCode::HoldSuperseded
+            | ProblemCode::FeedRunning
+            | ProblemCode::EmailTaken => StatusCode::CONFLICT,
             ProblemCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::UNPROCESSABLE_ENTITY,

@@ -22,6 +22,13 @@ fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
         ("GET", "/uploads/01KAPTA7HZ0000000000000000/report", None),
         ("GET", "/uploads/01KAPTA7HZ0000000000000000/rejected", None),
         ("POST", "/uploads/01KAPTA7HZ0000000000000000/replay", None),
+        ("GET", "/users", None),
+        ("GET", "/users/2f1c3a52-9d0e-5b7b-8a61-2e5dc0f47b19", None),
+        (
+            "PATCH",
+            "/users/2f1c3a52-9d0e-5b7b-8a61-2e5dc0f47b19",
+            Some(json!({"first_name": "Ann"})),
+        ),
     ]
 }
 
@@ -110,6 +117,8 @@ async fn an_administrator_may_act_for_the_own_portal_alone() {
 #[tokio::test]
 async fn an_administrator_runs_the_own_portals_feed_but_does_not_set_it_up() {
     let own = Portal::administered();
+    // The portal stays when the tests are run again: files of an earlier run are not taken for this one's.
+    let run = Portal::unknown().id;
     own.call("PUT", "", Some(sample_json("people.portal.json")))
         .await;
     let token = own.stack.token("administrator");
@@ -150,7 +159,7 @@ async fn an_administrator_runs_the_own_portals_feed_but_does_not_set_it_up() {
 
     let upload = own
         .upload(
-            "own.csv",
+            &format!("{run}.csv"),
             "Work E-mail,Given Name,Surname,Employment Status,Employee No,Job Title,Hire Date\nnot an address,A,B,,,,\n",
         )
         .await;
@@ -174,6 +183,22 @@ async fn an_administrator_runs_the_own_portals_feed_but_does_not_set_it_up() {
         assert_eq!(status, 200);
         assert!(String::from_utf8(bytes).unwrap().contains("not an address"));
     }
+    own.upload(
+        &format!("{run} person.csv"),
+        "Work E-mail,Given Name,Surname,Employment Status,Employee No,Job Title,Hire Date\nann@own.example,Ann,Lee,1,,,\n",
+    )
+    .await;
+    own.rests().await;
+    let found = call("GET", "/users?email=ann@own.example", None)
+        .await
+        .expect(200);
+    let path = format!("/users/{}", found["items"][0]["user_id"].as_str().unwrap());
+    let change = json!({"email": "anna@own.example", "roles": ["Learner", "Administrator"]});
+    let changed = call("PATCH", &path, Some(change)).await.expect(200);
+    assert_eq!(changed["email"], "anna@own.example");
+    assert_eq!(call("GET", &path, None).await.expect(200), changed);
+    let back = json!({"email": "ann@own.example"});
+    call("PATCH", &path, Some(back)).await.expect(200);
     call("DELETE", "/feed/authorisation", None)
         .await
         .expect(204);
@@ -192,7 +217,7 @@ async fn a_portal_is_set_up_authorised_and_mapped() {
     {
         let (code, _) = portal.call(method, path, body).await.refused(404);
         assert!(
-            ["portal_not_found", "upload_not_found"].contains(&code.as_str()),
+            ["portal_not_found", "upload_not_found", "user_not_found"].contains(&code.as_str()),
             "{method} {path}: {code}"
         );
     }

@@ -54,6 +54,32 @@ async fn logs_of_a_whole_run_errors_included_hold_nothing_personal() {
         .await
         .refused(422);
 
+    portal.rests().await;
+    let users = portal.users().await;
+    let user = users.values().next().unwrap().text("user_id");
+    let found = format!("/users?name={NEEDLE}&email={NEEDLE}.1@x.example");
+    portal.call("GET", &found, None).await.expect(200);
+    let moved =
+        json!({"first_name": format!("{NEEDLE} X"), "email": format!("{NEEDLE}@y.example")});
+    portal
+        .call("PATCH", &format!("/users/{user}"), Some(moved))
+        .await
+        .expect(200);
+    let wrong =
+        json!({"email": NEEDLE, "roles": [NEEDLE], "status": NEEDLE, "manager_ids": [NEEDLE]});
+    portal
+        .call("PATCH", &format!("/users/{user}"), Some(wrong))
+        .await
+        .refused(422);
+    portal
+        .call("PATCH", &format!("/users/{user}"), Some(json!({NEEDLE: 1})))
+        .await
+        .refused(422);
+    portal
+        .call("GET", &format!("/users/{NEEDLE}"), None)
+        .await
+        .refused(404);
+
     // Events that are broken: we fail, and say why without saying whom it concerns.
     let function = portal.stack.output("ProcessUploadFunctionName");
     let path = format!(
@@ -82,6 +108,7 @@ async fn logs_of_a_whole_run_errors_included_hold_nothing_personal() {
     let refused = [
         r#""service":"configure-feed","status":422"#,
         r#""service":"upload-history","status":404"#,
+        r#""service":"manage-users","status":404"#,
     ];
     let all_there = |logs: &str| {
         let api = refused.iter().all(|line| logs.contains(line));

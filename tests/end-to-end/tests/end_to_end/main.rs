@@ -12,3 +12,4 @@ mod people;
 mod redrive;
 mod repeats;
 mod rows;
+mod users;

@@ -1,0 +1,34 @@
+//! `manage-users`: the users of a portal, one of them, and a change of one that is made in the portal. Boots,
+//! and no more.
+
+mod address;
+mod change;
+mod context;
+mod list;
+mod routes;
+mod user;
+
+use context::Context;
+use platform::aws::Aws;
+use platform::directory::Directory;
+use platform::feed::FeedTable;
+use platform::wake::ProcessUpload;
+use platform::{clock, environment, telemetry, web};
+use uuid::Uuid;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init();
+    let users_table = environment::required("USERS_TABLE")?;
+    let feed_table = environment::required("FEED_TABLE")?;
+    let process_upload = environment::required("PROCESS_UPLOAD_FUNCTION")?;
+    let aws = Aws::prompt().await;
+    let context = Context {
+        users: Directory::new(&aws, users_table),
+        feed: FeedTable::new(&aws, feed_table),
+        process_upload: ProcessUpload::new(&aws, process_upload),
+        clock: clock::system,
+        new_id: Uuid::new_v4,
+    };
+    web::serve("manage-users", clock::system, routes::routes(context)).await
+}
