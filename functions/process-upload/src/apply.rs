@@ -359,7 +359,7 @@ impl Task {
 
 /// What is to be done for a person as they stand.
 enum Todo {
-    Write(WriteKind, Outcome),
+    Write(Box<WriteKind>, Outcome),
     Settled(Outcome),
 }
 
@@ -412,7 +412,7 @@ impl Writer<'_> {
                         let becomes_manager = becomes_manager(&kind, &task.state);
                         writes.push(UserWrite {
                             user_id: task.user_id,
-                            kind,
+                            kind: *kind,
                             becomes_manager,
                             outcome,
                         });
@@ -505,7 +505,7 @@ impl Writer<'_> {
             (State::Known(stored), _) => stored,
             (State::New | State::Unread, What::Row(person, terms)) => {
                 let user = User::create(person, *terms);
-                return Todo::Write(WriteKind::Create(user), Outcome::Created);
+                return Todo::Write(Box::new(WriteKind::Create(user)), Outcome::Created);
             }
             // Gone: nobody is left for whom something could be done.
             (State::New | State::Unread, _) => return Todo::Settled(Outcome::Unchanged),
@@ -533,10 +533,12 @@ impl Writer<'_> {
         match decision {
             Decision::Unchanged => Todo::Settled(Outcome::Unchanged),
             Decision::Refresh(refresh) => {
-                Todo::Write(WriteKind::Refresh { refresh, version }, Outcome::Unchanged)
+                let kind = WriteKind::Refresh { refresh, version };
+                Todo::Write(Box::new(kind), Outcome::Unchanged)
             }
             Decision::Update(after, change) => {
-                Todo::Write(WriteKind::Update { after, version }, change.outcome.into())
+                let kind = WriteKind::Update { after, version };
+                Todo::Write(Box::new(kind), change.outcome.into())
             }
         }
     }

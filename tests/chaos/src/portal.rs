@@ -157,7 +157,7 @@ impl<'c> Portal<'c> {
         let table = FeedTable::new(&Aws::from_config(&config), self.cloud.feed_table.clone());
         let portal = self.id.parse().unwrap();
         let hold = table.portal(portal).await.unwrap().unwrap().hold.unwrap();
-        let approved = table.approve_hold(portal, hold.upload_id, jiff::Timestamp::now());
+        let approved = table.approve_hold(portal, hold.upload_id, platform::clock::system());
         assert!(approved.await.unwrap(), "the hold is open");
         json!({"portal_id": self.id})
     }

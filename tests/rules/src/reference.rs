@@ -204,7 +204,7 @@ pub struct Line {
     pub row: Option<u64>,
     /// The external id or the address.
     pub identity: String,
-    /// created, updated, disabled, enabled, not_processed, warning or held.
+    /// As the report spells it, such as `created` or `not_processed`.
     pub outcome: &'static str,
     /// The problem or the reason; empty where there is none.
     pub code: &'static str,

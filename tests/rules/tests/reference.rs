@@ -669,6 +669,7 @@ fn run(case: &Case) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how a person asks for more")]
 fn the_plan_and_the_rules_written_plainly_come_to_the_same() {
     let cases = std::env::var("RULES_CASES")
         .ok()

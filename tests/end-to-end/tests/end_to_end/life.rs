@@ -128,7 +128,7 @@ async fn a_portals_life_over_eight_files() {
     let first = users(&portal).await;
     for (id, user) in &first {
         let number: u32 = id[1..].parse().unwrap();
-        let is_manager = number % 10 == 0;
+        let is_manager = number.is_multiple_of(10);
         let mut roles = user.set("roles");
         roles.sort();
         let expected: &[&str] = if is_manager {
