@@ -22,6 +22,18 @@ fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
         ("GET", "/uploads/01KAPTA7HZ0000000000000000/report", None),
         ("GET", "/uploads/01KAPTA7HZ0000000000000000/rejected", None),
         ("POST", "/uploads/01KAPTA7HZ0000000000000000/replay", None),
+        (
+            "GET",
+            "/uploads/01KAPTA7HZ0000000000000000/held-disables",
+            None,
+        ),
+        (
+            "POST",
+            "/uploads/01KAPTA7HZ0000000000000000/held-disables",
+            Some(json!({"decision": "reject"})),
+        ),
+        ("GET", "/feed/settings", None),
+        ("PUT", "/feed/settings", Some(json!({}))),
         ("GET", "/users", None),
         ("GET", "/users/2f1c3a52-9d0e-5b7b-8a61-2e5dc0f47b19", None),
         (

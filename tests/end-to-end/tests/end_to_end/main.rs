@@ -5,11 +5,13 @@
 mod api;
 mod files;
 mod groups;
+mod holds;
 mod large;
 mod life;
 mod logs;
 mod people;
 mod redrive;
 mod repeats;
+mod respect;
 mod rows;
 mod users;
