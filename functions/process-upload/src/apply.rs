@@ -73,9 +73,8 @@ pub(crate) async fn kept_exceptions(run: &Run<'_>, saved: Saved) -> Result<Excep
     let Some(token) = saved.exceptions_by else {
         return Ok(Exceptions::new());
     };
-    let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let reports = &run.feed.reports;
-    let kept = reports.kept_exceptions(portal, upload, token, saved.applied);
+    let by = run.kept_by(saved.run, token);
+    let kept = run.feed.reports.kept_exceptions(by, saved.applied);
     Ok(decode_exceptions(&kept.await?)?)
 }
 

@@ -21,6 +21,9 @@ pub(crate) enum Failure {
     /// A kept plan cannot be read.
     #[error("the kept plan cannot be read")]
     Plan(#[from] UnreadablePlan),
+    /// The upload counts on a plan, and does not say which.
+    #[error("the record names no plan")]
+    NoPlan,
     /// The file was deleted.
     #[error("the file was deleted")]
     FileGone,
@@ -69,6 +72,7 @@ impl Failure {
             | Failure::LeaseLost
             | Failure::OutOfTime => true,
             Failure::Plan(_)
+            | Failure::NoPlan
             | Failure::FileGone
             | Failure::FileChanged
             | Failure::NotPlanned(NotPlanned::Forgotten(_))
@@ -83,6 +87,7 @@ impl Failure {
             Failure::MalformedEvent(_) => "MalformedEvent",
             Failure::Call(_) => "CallFailed",
             Failure::Plan(_) => "UnreadablePlan",
+            Failure::NoPlan => "NoPlan",
             Failure::FileChanged => "FileChanged",
             Failure::NotPlanned(_) => "NotPlanned",
             Failure::MappingGone => "MappingGone",

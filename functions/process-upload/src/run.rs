@@ -9,6 +9,7 @@ use mapping::plan::{Exceptions, Plan, encode_exceptions};
 use platform::feed::{
     Lease, Left, ObjectVersion, QueueEntry, Saved, TakenUp, UploadRecord, UploadStatus,
 };
+use platform::objects::KeptBy;
 
 /// People who watch look about once a second.
 const STORE_EVERY: SignedDuration = SignedDuration::from_secs(1);
@@ -66,6 +67,16 @@ impl<'r> Run<'r> {
         self.saved
     }
 
+    /// What is kept of a run of this upload, under a lease.
+    pub(crate) fn kept_by(&self, run: u32, token: u64) -> KeptBy {
+        KeptBy {
+            portal: self.upload.portal_id,
+            upload: self.upload.upload_id,
+            run,
+            token,
+        }
+    }
+
     /// In this stage, with so many bytes of the file behind it. Stored if the stage is another, or if it
     /// was not stored for a while.
     pub(crate) async fn at(&mut self, stage: UploadStatus, bytes: u64) -> Result<(), Failure> {
@@ -102,12 +113,9 @@ impl<'r> Run<'r> {
         // Beside the plan, and before the position that counts on them. Later ones may be among them: a run
         // that goes on from here meets those rows again and puts right what is kept of them.
         if !exceptions.is_empty() || self.saved.exceptions_by.is_some() {
-            let (portal, upload) = (self.upload.portal_id, self.upload.upload_id);
             let (token, kept) = (self.lease.token(), encode_exceptions(exceptions)?);
-            let reports = &self.feed.reports;
-            reports
-                .keep_exceptions(portal, upload, token, applied, kept)
-                .await?;
+            let (by, reports) = (self.kept_by(self.saved.run, token), &self.feed.reports);
+            reports.keep_exceptions(by, applied, kept).await?;
             self.saved.exceptions_by = Some(token);
         }
         self.came_forward |= applied > self.saved.applied;

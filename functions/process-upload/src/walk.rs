@@ -9,7 +9,7 @@ use crate::{apply, finish, hold, plan, report, scan};
 use mapping::mapping::Mapping;
 use mapping::plan::{self as planned, Exceptions, Plan};
 use mapping::problem::{Problem, ProblemCode};
-use platform::feed::UploadRecord;
+use platform::feed::{Saved, UploadRecord};
 
 /// How far the walk came.
 pub(crate) enum Walked {
@@ -62,7 +62,7 @@ async fn steps(run: &mut Run<'_>) -> Result<bool, Failure> {
     // is kept. A walk that is taken up again after that goes on with the kept plan; the roster may hold
     // half of it already, and is no ground to plan on.
     let plan = match (run.saved().plan_by, &first) {
-        (Some(token), _) => kept_plan(run, token).await?,
+        (Some(_), _) => kept_plan(run, run.saved()).await?,
         (None, Some((first, _))) => {
             let mapping = mapping.clone().with_groups(first.groups.clone());
             let plan = plan::approved(run, &mapping, first).await?;
@@ -109,8 +109,7 @@ async fn first_run(run: &Run<'_>) -> Result<Option<(Plan, Exceptions)>, Failure>
     let Some(first) = run.first else {
         return Ok(None);
     };
-    let token = first.plan_by.ok_or(Failure::FileChanged)?;
-    let plan = kept_plan(run, token).await?;
+    let plan = kept_plan(run, first).await?;
     Ok(Some((plan, apply::kept_exceptions(run, first).await?)))
 }
 
@@ -128,15 +127,15 @@ async fn apply(run: &mut Run<'_>, mapping: &Mapping, plan: &Plan) -> Result<Appl
 }
 
 async fn keep(run: &mut Run<'_>, plan: &Plan) -> Result<(), Failure> {
-    let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let (token, bytes) = (run.lease.token(), plan.encode()?);
-    let reports = &run.feed.reports;
-    reports.keep_plan(portal, upload, token, bytes).await?;
+    let by = run.kept_by(run.saved().run, run.lease.token());
+    run.feed.reports.keep_plan(by, plan.encode()?).await?;
     run.planned(plan).await
 }
 
-async fn kept_plan(run: &Run<'_>, token: u64) -> Result<Plan, Failure> {
-    let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let bytes = run.feed.reports.kept_plan(portal, upload, token).await?;
+/// The plan of a run.
+async fn kept_plan(run: &Run<'_>, saved: Saved) -> Result<Plan, Failure> {
+    let token = saved.plan_by.ok_or(Failure::NoPlan)?;
+    let by = run.kept_by(saved.run, token);
+    let bytes = run.feed.reports.kept_plan(by).await?;
     Ok(Plan::decode(&bytes)?)
 }

@@ -232,6 +232,42 @@ impl Document {
     }
 }
 
+/// Who keeps a plan, and the exceptions that were met in it: a run of an upload, under a lease. The second run
+/// may have the lease that the first one had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptBy {
+    /// Whose.
+    pub portal: PortalId,
+    /// Of which upload.
+    pub upload: UploadId,
+    /// 1, or 2 for what was held and is approved.
+    pub run: u32,
+    /// The token of the lease.
+    pub token: u64,
+}
+
+impl KeptBy {
+    fn plan(&self) -> String {
+        let KeptBy {
+            portal,
+            upload,
+            run,
+            token,
+        } = self;
+        format!("work/{portal}/{upload}/{run}/plan/{token}")
+    }
+
+    fn exceptions(&self, applied: u64) -> String {
+        let KeptBy {
+            portal,
+            upload,
+            run,
+            token,
+        } = self;
+        format!("work/{portal}/{upload}/{run}/exceptions/{token}/{applied}")
+    }
+}
+
 /// The bucket that reports and kept plans are in.
 #[derive(Clone)]
 pub struct ReportsBucket {
@@ -261,15 +297,8 @@ impl ReportsBucket {
     /// # Errors
     ///
     /// S3 could not be written.
-    pub async fn keep_plan(
-        &self,
-        portal: PortalId,
-        upload: UploadId,
-        token: u64,
-        plan: Vec<u8>,
-    ) -> Result<(), CallFailed> {
-        self.keep("keep the plan", plan_key(portal, upload, token), plan)
-            .await
+    pub async fn keep_plan(&self, by: KeptBy, plan: Vec<u8>) -> Result<(), CallFailed> {
+        self.keep("keep the plan", by.plan(), plan).await
     }
 
     /// The plan that was kept under this token.
@@ -277,14 +306,8 @@ impl ReportsBucket {
     /// # Errors
     ///
     /// S3 could not be read, or none was kept.
-    pub async fn kept_plan(
-        &self,
-        portal: PortalId,
-        upload: UploadId,
-        token: u64,
-    ) -> Result<Vec<u8>, CallFailed> {
-        self.fetch("read the kept plan", plan_key(portal, upload, token))
-            .await
+    pub async fn kept_plan(&self, by: KeptBy) -> Result<Vec<u8>, CallFailed> {
+        self.fetch("read the kept plan", by.plan()).await
     }
 
     /// Keeps the exceptions that were met under this token of the lease in the plan's first `applied` steps, and
@@ -295,14 +318,12 @@ impl ReportsBucket {
     /// S3 could not be written.
     pub async fn keep_exceptions(
         &self,
-        portal: PortalId,
-        upload: UploadId,
-        token: u64,
+        by: KeptBy,
         applied: u64,
         exceptions: Vec<u8>,
     ) -> Result<(), CallFailed> {
-        let key = exceptions_key(portal, upload, token, applied);
-        self.keep("keep the exceptions", key, exceptions).await
+        self.keep("keep the exceptions", by.exceptions(applied), exceptions)
+            .await
     }
 
     /// The exceptions that were kept under this token for this position.
@@ -310,18 +331,9 @@ impl ReportsBucket {
     /// # Errors
     ///
     /// S3 could not be read, or none were kept.
-    pub async fn kept_exceptions(
-        &self,
-        portal: PortalId,
-        upload: UploadId,
-        token: u64,
-        applied: u64,
-    ) -> Result<Vec<u8>, CallFailed> {
-        self.fetch(
-            "read the kept exceptions",
-            exceptions_key(portal, upload, token, applied),
-        )
-        .await
+    pub async fn kept_exceptions(&self, by: KeptBy, applied: u64) -> Result<Vec<u8>, CallFailed> {
+        self.fetch("read the kept exceptions", by.exceptions(applied))
+            .await
     }
 
     async fn keep(
@@ -429,14 +441,6 @@ impl ReportsBucket {
             expires_at: stamp(expires_at),
         })
     }
-}
-
-fn plan_key(portal: PortalId, upload: UploadId, token: u64) -> String {
-    format!("work/{portal}/{upload}/plan/{token}")
-}
-
-fn exceptions_key(portal: PortalId, upload: UploadId, token: u64, applied: u64) -> String {
-    format!("work/{portal}/{upload}/exceptions/{token}/{applied}")
 }
 
 /// Writes a document as it is made, in parts once it is long, so that its length does not matter.

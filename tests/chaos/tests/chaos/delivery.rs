@@ -1,7 +1,7 @@
 //! Events come twice, late, in any order and all at once; workers wake up when nobody expects them any more;
 //! files are replaced and deleted under the run's hands.
 
-use crate::portals::{PATIENCE, ended, monday};
+use crate::portals::{PATIENCE, difference, ended, event_of, monday, undisturbed, week};
 use chaos::{Cloud, FaultProxy, Faults, Lambda, Portal, Settings, Worker, process_upload, within};
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -361,6 +361,42 @@ async fn arrives_late(operation: &'static str, part: &'static str) {
     sleeper.resume();
     stage.lambda.wait_idle(PATIENCE).await;
     assert!(portal.view().await == before, "woke up: {operation} {part}");
+    stage.cloud.tear_down().await;
+}
+
+/// Somebody approves before the worker that ended the first run has given its lease back: it takes the second run
+/// up under the same lease, and dies in the middle of it.
+#[tokio::test]
+async fn an_approval_while_the_worker_is_still_there_is_done_like_any_other() {
+    let stage = Stage::set().await;
+    let expected = undisturbed(&stage.cloud, &stage.lambda, 120).await;
+    let portal = Portal::of_everybody(&stage.cloud).await;
+    let [monday, tuesday, wednesday, _] = week(&portal, 120);
+    for (nth, day) in [monday, tuesday].into_iter().enumerate() {
+        let event = event_of(&portal, nth, day).await;
+        assert_eq!(stage.lambda.call(event).await, Ok(Value::Null));
+    }
+    stage.proxy.hold_answers(|call| {
+        // The end of a run that leaves something with its portal.
+        call.operation == "TransactWriteItems"
+            && String::from_utf8_lossy(&call.body).contains("SET #left")
+    });
+    stage.lambda.invoke(event_of(&portal, 2, wednesday).await);
+    stage.held().await;
+    let token = portal.lease_token().await;
+    portal.approve().await;
+    stage.proxy.release();
+    stage
+        .proxy
+        .hold(|call| call.operation == "BatchExecuteStatement");
+    let worker = stage.held().await;
+    assert_eq!(portal.lease_token().await, token, "nobody else came");
+    worker.kill().await;
+    stage.proxy.release();
+    portal.expire_lease().await;
+    ended(&portal, &stage.lambda, 3).await;
+    let view = portal.view().await;
+    assert!(view == expected, "{}", difference(&view, &expected));
     stage.cloud.tear_down().await;
 }
 
