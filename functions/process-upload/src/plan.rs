@@ -28,7 +28,10 @@ pub(crate) async fn plan(
     let circumstances = circumstances(run).await?;
     let (users, portal) = (run.feed.users.clone(), run.upload.portal_id);
     let names = scan.needs_names();
-    let roster = users.roster(portal, mapping.identify_by(), names).await?;
+    let expected = scan.rows.len();
+    let roster = users
+        .roster(portal, mapping.identify_by(), names, expected)
+        .await?;
     let mut joined = Joined::new(scan, mapping, &roster);
     for user_id in shared_elsewhere(&users, portal, joined.movers().collect()).await? {
         joined.keep_address(user_id);
@@ -63,7 +66,9 @@ pub(crate) async fn approved(
     run.at(UploadStatus::Planning, 0).await?;
     let circumstances = circumstances(run).await?;
     let (users, portal) = (run.feed.users.clone(), run.upload.portal_id);
-    let roster = users.roster(portal, mapping.identify_by(), false).await?;
+    let roster = users
+        .roster(portal, mapping.identify_by(), false, scan.rows.len())
+        .await?;
     let mut naming = approval.name(scan, mapping, &roster, &circumstances);
     name_new_people(run, mapping, &mut naming).await?;
     let found = users.get(portal, &approval.disables()).await?;

@@ -119,7 +119,7 @@ impl Users {
     }
 
     /// All of a portal's users in brief, told apart as a mapping says, and if wanted with their names. Read
-    /// consistently.
+    /// consistently. About `expected` of them are expected: a million should not be copied when room runs out.
     ///
     /// # Errors
     ///
@@ -129,14 +129,17 @@ impl Users {
         portal: PortalId,
         identify_by: IdentifyBy,
         names: bool,
+        expected: usize,
     ) -> Result<Roster, CallFailed> {
-        let shards: Vec<ShardOfRoster> = stream::iter(user_shards(portal))
+        let mut shards = stream::iter(user_shards(portal))
             .map(|shard| self.roster_shard(shard, identify_by, names))
-            .buffer_unordered(SHARDS_IN_FLIGHT)
-            .try_collect()
-            .await?;
-        let (entries, names): (Vec<_>, Vec<_>) = shards.into_iter().unzip();
-        Ok(Roster::new(entries.concat()).with_names(names.concat()))
+            .buffer_unordered(SHARDS_IN_FLIGHT);
+        let (mut entries, mut named) = (Vec::with_capacity(expected), Vec::new());
+        while let Some((shard, names)) = shards.try_next().await? {
+            entries.extend(shard);
+            named.extend(names);
+        }
+        Ok(Roster::new(entries).with_names(named))
     }
 
     async fn roster_shard(

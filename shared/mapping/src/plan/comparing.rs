@@ -24,18 +24,13 @@ pub struct Comparing<'p> {
     ids: Vec<Option<UserId>>,
     managers: Managers,
     named: Named,
-    /// In the file's order.
-    open: Vec<(u32, Open)>,
+    /// Rows that are not simply unchanged, as far as that is known, in any order.
+    planned: Vec<PlannedRow>,
+    /// Rows whose users are to be looked at, in the file's order, and whether they were.
+    differing: Vec<(u32, bool)>,
     others: Vec<(Place, Option<PlannedOther>)>,
     held_rows: Vec<HeldRow>,
     manager_ids: Vec<UserId>,
-}
-
-/// What is known of a row that is not simply unchanged.
-enum Open {
-    Differs,
-    Unchanged,
-    Planned(PlannedRow),
 }
 
 /// There is no plan.
@@ -71,11 +66,16 @@ impl<'p> Comparing<'p> {
             ids,
             managers,
             named,
-            open: Vec::new(),
+            planned: Vec::new(),
+            differing: Vec::new(),
             others: Vec::new(),
             held_rows: Vec::new(),
             manager_ids: Vec::new(),
         };
+        // Of a million rows the vector is to be as large as it must, and no larger.
+        let new = comparing.ids.iter().flatten().count();
+        comparing.planned = std::mem::take(&mut comparing.joined.settled);
+        comparing.planned.reserve_exact(new);
         for number in 0..comparing.joined.rows.len() {
             comparing.open(number);
         }
@@ -108,12 +108,12 @@ impl<'p> Comparing<'p> {
                     && claim.terms == Default::default()
                     && (!comes_back || self.joined.mapping.maps(&Field::Status));
                 if !same {
-                    self.open.push((row.row, Open::Differs));
+                    self.differing.push((row.row, false));
                 }
             }
             (Standing::Held, None, Some(user_id)) => {
                 let planned = PlannedRow::of(row.row, Action::HoldCreate { user_id });
-                self.open.push((row.row, Open::Planned(planned)));
+                self.planned.push(planned);
             }
             (Standing::Used, None, Some(user_id)) => {
                 let terms = claim.terms;
@@ -122,11 +122,11 @@ impl<'p> Comparing<'p> {
                     managers: self.keep_managers(&managers),
                     ..PlannedRow::of(row.row, Action::Create { user_id, terms })
                 };
-                self.open.push((row.row, Open::Planned(planned)));
+                self.planned.push(planned);
             }
             // Never named: `finish` finds it forgotten.
             (Standing::Used | Standing::Held, None, None) | (Standing::Held, Some(_), _) => {
-                self.open.push((row.row, Open::Differs));
+                self.differing.push((row.row, false));
             }
         }
     }
@@ -143,14 +143,12 @@ impl<'p> Comparing<'p> {
 
     /// Whether the file has to be looked at once more.
     pub fn has_differences(&self) -> bool {
-        self.open
-            .iter()
-            .any(|(_, open)| matches!(open, Open::Differs))
+        self.differing.iter().any(|(_, done)| !done)
     }
 
     /// Whom to look at as a whole for this row, if anybody.
     pub fn differs(&self, row: u32) -> Option<UserId> {
-        if !matches!(self.open[self.place(row)?].1, Open::Differs) {
+        if self.differing[self.place(row)?].1 {
             return None;
         }
         let number = self.joined.number_of(row)?;
@@ -159,7 +157,9 @@ impl<'p> Comparing<'p> {
     }
 
     fn place(&self, row: u32) -> Option<usize> {
-        self.open.binary_search_by_key(&row, |(row, _)| *row).ok()
+        self.differing
+            .binary_search_by_key(&row, |(row, _)| *row)
+            .ok()
     }
 
     /// What a row says, with its managers found.
@@ -209,13 +209,14 @@ impl<'p> Comparing<'p> {
             });
         }
         let place = self.place(row).ok_or(NotPlanned::Forgotten(row))?;
-        self.open[place].1 = match action {
-            None => Open::Unchanged,
-            Some(action) => Open::Planned(PlannedRow {
-                managers: self.keep_managers(&person.managers),
+        self.differing[place].1 = true;
+        if let Some(action) = action {
+            let managers = self.keep_managers(&person.managers);
+            self.planned.push(PlannedRow {
+                managers,
                 ..PlannedRow::of(row, action)
-            }),
-        };
+            });
+        }
         Ok(())
     }
 
@@ -279,14 +280,10 @@ impl<'p> Comparing<'p> {
     ///
     /// Somebody was never looked at.
     pub fn finish(self) -> Result<Plan, NotPlanned> {
-        let mut rows = self.joined.settled.clone();
-        for (row, open) in self.open {
-            match open {
-                Open::Differs => return Err(NotPlanned::Forgotten(row)),
-                Open::Unchanged => {}
-                Open::Planned(planned) => rows.push(planned),
-            }
+        if let Some((row, _)) = self.differing.iter().find(|(_, done)| !done) {
+            return Err(NotPlanned::Forgotten(*row));
         }
+        let mut rows = self.planned;
         rows.sort_unstable_by_key(|planned| planned.row);
         let others: Option<Vec<PlannedOther>> =
             self.others.iter().map(|(_, other)| other.clone()).collect();

@@ -86,7 +86,6 @@ impl<'p> Joined<'p> {
             approval: false,
         };
         joined.claim();
-        joined.put_repetitions_aside();
         if mapping.identify_by() == IdentifyBy::ExternalId {
             joined.adopt();
         }
@@ -129,27 +128,41 @@ impl<'p> Joined<'p> {
         self
     }
 
+    /// Finds each row's person. Rows and roster are gone through together, both in the order of identities: a look
+    /// for each row would touch all of the roster's memory a million times. Of a person's rows the first counts.
     fn claim(&mut self) {
-        let by_row = |row: &ScannedRow| Claim {
-            place: self.roster.find(row.identity),
-            standing: Standing::Used,
-            terms: Terms::default(),
-        };
-        self.claims = self.rows.iter().map(by_row).collect();
-    }
-
-    /// The first row of a person counts.
-    fn put_repetitions_aside(&mut self) {
-        let rows = &self.rows;
+        let (rows, people) = (&self.rows, self.roster.entries());
         let mut order: Vec<u32> = (0..).take(rows.len()).collect();
         // Rows are in the file's order, so that of a person's rows the first comes first.
         order.sort_unstable_by_key(|number| (rows[*number as usize].identity, *number));
+        let nobody = Claim {
+            place: None,
+            standing: Standing::Used,
+            terms: Terms::default(),
+        };
+        self.claims = vec![nobody; rows.len()];
         let same = |a: &u32, b: &u32| rows[*a as usize].identity == rows[*b as usize].identity;
-        for person in order.chunk_by(same).filter(|person| person.len() > 1) {
+        let mut at = 0;
+        for person in order.chunk_by(same) {
             let first = rows[person[0] as usize];
-            for number in &person[1..] {
+            while people
+                .get(at)
+                .is_some_and(|entry| entry.identity < first.identity)
+            {
+                at += 1;
+            }
+            let found = people
+                .get(at)
+                .is_some_and(|entry| entry.identity == first.identity);
+            let place = found.then(|| Place::try_from(at).ok()).flatten();
+            for (nth, number) in person.iter().enumerate() {
+                let claim = &mut self.claims[*number as usize];
+                claim.place = place;
+                if nth == 0 {
+                    continue;
+                }
+                claim.standing = Standing::Aside;
                 let row = rows[*number as usize];
-                self.claims[*number as usize].standing = Standing::Aside;
                 let first_row = first.row;
                 let action = if row.says == first.says {
                     Action::Duplicate { first_row }
