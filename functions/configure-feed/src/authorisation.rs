@@ -55,7 +55,7 @@ pub(crate) async fn withdraw(
 ) -> Result<StatusCode, Refusal> {
     match context.feed.authorise(portal_id, None).await? {
         true => {
-            context.end_hold(portal_id).await?;
+            context.end_hold(portal_id).await;
             Ok(StatusCode::NO_CONTENT)
         }
         false => Err(Refusal::new(ProblemCode::PortalNotFound)),

@@ -3,6 +3,7 @@
 use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use platform::clock::Clock;
+use platform::failure::CallFailed;
 use platform::feed::{Decision, FeedTable, Portal};
 use platform::web::Refusal;
 
@@ -22,17 +23,24 @@ impl Context {
             .ok_or_else(|| Refusal::new(ProblemCode::PortalNotFound))
     }
 
-    /// The mapping or the authorisation was changed: whatever is held has waited for something else. Should this not
-    /// be written, an approval still finds that it comes too late.
-    pub(crate) async fn end_hold(&self, portal_id: PortalId) -> Result<(), Refusal> {
-        let portal = self.portal(portal_id).await?;
+    /// The mapping or the authorisation was changed: whatever is held has waited for something else. Should this
+    /// fail, an approval still finds that it comes too late.
+    pub(crate) async fn end_hold(&self, portal_id: PortalId) {
+        if let Err(error) = self.try_end_hold(portal_id).await {
+            tracing::warn!(%portal_id, ?error, "the hold was not ended");
+        }
+    }
+
+    async fn try_end_hold(&self, portal_id: PortalId) -> Result<(), CallFailed> {
+        let Some(portal) = self.feed.portal(portal_id).await? else {
+            return Ok(());
+        };
         if let Some(hold) = &portal.hold
             && hold.is_superseded(&portal, (self.clock)())
         {
             let decision = Decision::Superseded;
-            self.feed
-                .end_hold(portal_id, hold.upload_id, decision)
-                .await?;
+            let feed = &self.feed;
+            feed.end_hold(portal_id, hold.upload_id, decision).await?;
         }
         Ok(())
     }

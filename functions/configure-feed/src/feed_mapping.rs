@@ -96,7 +96,7 @@ pub(crate) async fn put(
         .await?
     {
         Some(stored) => {
-            context.end_hold(portal_id).await?;
+            context.end_hold(portal_id).await;
             let status = if before.is_some() {
                 StatusCode::OK
             } else {

@@ -7,7 +7,7 @@ use mapping::identity::{EmailKey, PortalId};
 use mapping::problem::ProblemCode;
 use platform::directory::PortalUser;
 use platform::failure::CallFailed;
-use platform::feed::{Acquired, Fence, Lease};
+use platform::feed::{Acquired, Assignment, Fence, Lease};
 use platform::web::Refusal;
 use tokio::time::sleep_until;
 
@@ -23,7 +23,7 @@ enum Moved {
     Planned,
 }
 
-/// Changes a user who gets another address. `None`: the user is not as it was read any more.
+/// Changes a user who gets another address, and is assigned this learning. `None`: the user is not as it was read any more.
 ///
 /// The lease is not renewed: a move takes milliseconds. After a failure it is not given back, and ends by itself.
 pub(crate) async fn change(
@@ -31,6 +31,7 @@ pub(crate) async fn change(
     portal_id: PortalId,
     user: &PortalUser,
     after: &Editable,
+    learning: &[Assignment],
 ) -> Result<Option<PortalUser>, Refusal> {
     let owner = (context.new_id)().to_string();
     let lease = match context
@@ -46,7 +47,7 @@ pub(crate) async fn change(
         // First, so that nothing is sent once the lease may be somebody else's.
         biased;
         () = sleep_until(silent_from) => Err(CallFailed::new("change the address", "the lease is over")),
-        moved = change_under_lease(context, portal_id, user, after, fence) => moved,
+        moved = change_under_lease(context, portal_id, user, after, learning, fence) => moved,
     }?;
     free(context, portal_id, lease).await;
     match moved {
@@ -62,6 +63,7 @@ async fn change_under_lease(
     portal_id: PortalId,
     user: &PortalUser,
     after: &Editable,
+    learning: &[Assignment],
     fence: Fence,
 ) -> Result<Moved, CallFailed> {
     let next = context.feed.next_in_queue(portal_id).await?;
@@ -77,6 +79,10 @@ async fn change_under_lease(
         return Ok(Moved::Taken);
     }
     let now = (context.clock)();
+    // Not before it is certain that nothing refuses the change: learning is assigned for good. And before the user is
+    // in the group: a crash in between loses none.
+    let feed = &context.feed;
+    feed.assign_in_portal(portal_id, now, learning).await?;
     let users = &context.users;
     let changed = users
         .change_fenced(portal_id, user, after, now, fence)

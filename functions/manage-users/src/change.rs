@@ -81,17 +81,15 @@ pub(crate) async fn change(
         let Some(after) = edit.apply(&user.values) else {
             return Ok(Json(user.into()));
         };
-        // Before the user is in the group: a crash in between loses no learning.
         let learning = learning(&user, &after, &groups);
-        let now = (context.clock)();
-        context
-            .feed
-            .assign_in_portal(portal_id, now, &learning)
-            .await?;
         let moves = EmailKey::of(&after.email) != EmailKey::of(&user.values.email);
         let changed = if moves {
-            address::change(&context, portal_id, &user, &after).await?
+            address::change(&context, portal_id, &user, &after, &learning).await?
         } else {
+            let now = (context.clock)();
+            // Before the user is in the group: a crash in between loses no learning.
+            let feed = &context.feed;
+            feed.assign_in_portal(portal_id, now, &learning).await?;
             context.users.change(portal_id, &user, &after, now).await?
         };
         if let Some(changed) = changed {

@@ -77,6 +77,7 @@ pub(crate) async fn reject(run: &mut Run<'_>, mut problems: Vec<Problem>) -> Res
 /// The file cannot be brought to its end. Nothing was lost that was applied; there is no report.
 pub(crate) async fn fail(run: &mut Run<'_>, failure: &Failure) -> Result<(), Failure> {
     let what = match run.upload.status {
+        _ if run.is_approval() => "What was held and approved may have been done in part.",
         UploadStatus::Applying if !run.upload.rehearsal => {
             "Some of its people may have been written."
         }

@@ -12,12 +12,14 @@ use platform::objects::REPORTS_KEPT;
 
 /// The hold that a run leaves behind.
 pub(crate) fn open(run: &Run<'_>) -> OpenHold {
-    let received: Option<Timestamp> = run.upload.received_at.parse().ok();
+    // When the file came. A replay came later than that.
+    let received: Option<Timestamp> = run.entry.order.received_at.parse().ok();
     let expires_at = received.and_then(|received| received.checked_add(REPORTS_KEPT).ok());
     OpenHold {
         upload_id: run.upload.upload_id,
         order: run.entry.order.clone(),
         mapping_version: run.upload.mapping_version.unwrap_or(0),
+        since: run.upload.started_at.clone().unwrap_or_default(),
         expires_at: expires_at.map(stamp).unwrap_or_default(),
     }
 }
@@ -29,12 +31,20 @@ pub(crate) async fn is_too_late(run: &Run<'_>) -> Result<bool, Failure> {
     Ok(portal.is_none_or(|portal| open(run).is_superseded(&portal, now)))
 }
 
-/// The file is planned: a hold of an older one has waited too long.
+/// The file is planned: a hold of an older one, or of the same one that is being replayed, has waited too long.
 pub(crate) async fn end_older(run: &Run<'_>, plan: &Plan) -> Result<(), Failure> {
-    if run.counts(plan) {
-        end_if_superseded(run.feed, run.upload.portal_id).await?;
+    if !run.counts(plan) {
+        return Ok(());
     }
-    Ok(())
+    let portal_id = run.upload.portal_id;
+    let portal = run.feed.table.portal(portal_id).await?;
+    let hold = portal
+        .and_then(|portal| portal.hold)
+        .filter(|hold| hold.upload_id != run.upload.upload_id && hold.order <= run.entry.order);
+    match hold {
+        Some(hold) => end(run.feed, portal_id, &hold).await,
+        None => Ok(()),
+    }
 }
 
 /// Ends the portal's hold if something has happened that ends it.
@@ -52,5 +62,14 @@ pub(crate) async fn end_if_superseded(feed: &Feed, portal_id: PortalId) -> Resul
             .await?;
         tracing::info!(%portal_id, upload_id = %hold.upload_id, ended, "the hold has ended by itself");
     }
+    Ok(())
+}
+
+async fn end(feed: &Feed, portal_id: PortalId, hold: &OpenHold) -> Result<(), Failure> {
+    let ended = feed
+        .table
+        .end_hold(portal_id, hold.upload_id, Decision::Superseded)
+        .await?;
+    tracing::info!(%portal_id, upload_id = %hold.upload_id, ended, "the hold has ended by itself");
     Ok(())
 }

@@ -55,7 +55,7 @@ pub(crate) async fn approved(
     mapping: &Mapping,
     first: &Plan,
 ) -> Result<Plan, Failure> {
-    let approval = Approval::of(first);
+    let mut approval = Approval::of(first);
     let scan = match approval.creates() {
         // It is the same version of a file that was accepted.
         true => scan(run, mapping)
@@ -71,10 +71,13 @@ pub(crate) async fn approved(
         .await?;
     let mut naming = approval.name(scan, mapping, &roster, &circumstances);
     name_new_people(run, mapping, &mut naming).await?;
-    let found = users.get(portal, &approval.disables()).await?;
-    let found: HashMap<UserId, (&User, u64)> =
-        found.iter().map(|(id, user)| (*id, seen(user))).collect();
-    Ok(approval.finish(naming.compare(), &found, &circumstances)?)
+    for ids in approval.disables().chunks(READ_BATCH) {
+        for stored in users.get(portal, ids).await?.into_values() {
+            approval.settle(stored.user_id, &stored.user, stored.version);
+        }
+        run.at(UploadStatus::Planning, 0).await?;
+    }
+    Ok(approval.finish(naming.compare(), &circumstances)?)
 }
 
 async fn circumstances(run: &Run<'_>) -> Result<Circumstances, Failure> {
@@ -105,17 +108,21 @@ async fn shared_elsewhere(
     portal: PortalId,
     ids: Vec<UserId>,
 ) -> Result<Vec<UserId>, CallFailed> {
-    let found = users.get(portal, &ids).await?;
-    let looked_up = stream::iter(found.into_values()).map(|stored| async move {
-        let email = EmailKey::of(&stored.user.email);
-        let elsewhere = users.is_elsewhere(portal, &email).await?;
-        Ok(elsewhere.then_some(stored.user_id))
-    });
-    let shared: Vec<Option<UserId>> = looked_up
-        .buffer_unordered(LOOK_UPS_IN_FLIGHT)
-        .try_collect()
-        .await?;
-    Ok(shared.into_iter().flatten().collect())
+    let mut shared = Vec::new();
+    for ids in ids.chunks(READ_BATCH) {
+        let found = users.get(portal, ids).await?;
+        let looked_up = stream::iter(found.into_values()).map(|stored| async move {
+            let email = EmailKey::of(&stored.user.email);
+            let elsewhere = users.is_elsewhere(portal, &email).await?;
+            Ok::<_, CallFailed>(elsewhere.then_some(stored.user_id))
+        });
+        let found: Vec<Option<UserId>> = looked_up
+            .buffer_unordered(LOOK_UPS_IN_FLIGHT)
+            .try_collect()
+            .await?;
+        shared.extend(found.into_iter().flatten());
+    }
+    Ok(shared)
 }
 
 /// Shows every accepted row of the file.

@@ -72,7 +72,8 @@ pub(crate) async fn list(
     let reports = &context.reports;
     let bytes = reports
         .held(portal_id, upload.upload_id, from, length)
-        .await?;
+        .await?
+        .ok_or_else(|| Refusal::new(ProblemCode::ReportExpired))?;
     let mut listed = Vec::new();
     let mut read = 0;
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');

@@ -295,7 +295,7 @@ const EXTERNAL_SEED: u64 = 1;
 
 /// First and last name in brief, trimmed and without regard to case or Unicode form: by it somebody counts as
 /// present whose row cannot be told otherwise (`docs/rules.md`, "Leavers and returners").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NamesHash(u64);
 
 impl NamesHash {

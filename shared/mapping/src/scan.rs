@@ -68,7 +68,8 @@ impl ManagerCells {
     fn add(&mut self, cell: &[&str]) -> ManagerCell {
         let start = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
         for part in cell {
-            let address = IdentityHash::of_email(part);
+            // What is no address is nobody's, and needs no room of its own.
+            let address = IdentityHash::of_email(if part.contains('@') { part } else { "" });
             let next = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
             let number = *self.numbers.entry(address).or_insert(next);
             if number == next {

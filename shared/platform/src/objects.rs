@@ -368,6 +368,7 @@ impl ReportsBucket {
     }
 
     /// A part of the list of those whom a hold is about, from this byte on: at most `length` bytes, fewer at its end.
+    /// `None`: it has expired.
     ///
     /// # Errors
     ///
@@ -378,21 +379,27 @@ impl ReportsBucket {
         upload: UploadId,
         from: u64,
         length: u64,
-    ) -> Result<Vec<u8>, CallFailed> {
+    ) -> Result<Option<Vec<u8>>, CallFailed> {
         const WHAT: &str = "read who is held";
+        // No list is so long, whoever made up the number.
+        let Some(to) = from.checked_add(length) else {
+            return Ok(Some(Vec::new()));
+        };
         let request = self
             .client
             .get_object()
             .bucket(&self.bucket)
             .key(Document::Held.key(portal, upload))
-            .range(format!("bytes={from}-{}", from + length - 1));
+            .range(format!("bytes={from}-{}", to - 1));
         match request.send().await {
             Ok(answer) => {
                 let bytes = answer.body.collect().await;
-                Ok(bytes.map_err(CallFailed::to(WHAT))?.to_vec())
+                Ok(Some(bytes.map_err(CallFailed::to(WHAT))?.to_vec()))
             }
             // From its end on there is nothing.
-            Err(error) if error.code() == Some("InvalidRange") => Ok(Vec::new()),
+            Err(error) if error.code() == Some("InvalidRange") => Ok(Some(Vec::new())),
+            // Who may not list the bucket is told of a missing object that it is forbidden.
+            Err(error) if is_missing(&error) || error.code() == Some("AccessDenied") => Ok(None),
             Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
     }

@@ -15,7 +15,7 @@ use mapping::report::Reporter;
 use mapping::roster::{Roster, RosterEntry};
 use mapping::scan::{Scan, Scanner};
 use mapping::user::{Decision, User, decide, decide_approved, decide_without_row};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A user with what the table keeps about the item itself.
 #[derive(Clone, PartialEq, Eq)]
@@ -244,7 +244,7 @@ impl Portal {
     }
 
     fn plan_approval(&self, hold: &Hold) -> Result<Plan, Refused> {
-        let approval = Approval::of(&hold.plan);
+        let mut approval = Approval::of(&hold.plan);
         let scan = match approval.creates() {
             true => scan(&hold.mapping, &hold.file)?,
             false => Scan::default(),
@@ -253,12 +253,12 @@ impl Portal {
         let circumstances = self.circumstances();
         let mut naming = approval.name(scan, &hold.mapping, &roster, &circumstances);
         see_all(&hold.mapping, &hold.file, &mut naming)?;
-        let users: HashMap<UserId, (&User, u64)> = approval
-            .disables()
-            .into_iter()
-            .filter_map(|id| Some((id, self.users.get(&id).map(|it| (&it.user, it.version))?)))
-            .collect();
-        Ok(approval.finish(naming.compare(), &users, &circumstances)?)
+        for id in approval.disables() {
+            if let Some(Stored { user, version }) = self.users.get(&id) {
+                approval.settle(id, user, *version);
+            }
+        }
+        Ok(approval.finish(naming.compare(), &circumstances)?)
     }
 
     fn apply(

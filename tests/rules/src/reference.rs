@@ -299,7 +299,7 @@ struct Plan {
     /// Whom the file would make inactive, and the row if a row says so.
     disables: BTreeMap<String, Option<u64>>,
     warnings: Vec<Line>,
-    /// At least one row has no mistake of its own.
+    /// At least one row is processed.
     accepted: bool,
 }
 
@@ -640,7 +640,6 @@ impl World {
     fn plan(&self, mapping: &Mapping, file: &File) -> Plan {
         let mut warnings = Vec::new();
         let mut rows = self.read_rows(mapping, file);
-        let accepted = rows.iter().any(|row| row.problem.is_none());
         self.mark_repeats(mapping, &mut rows, &mut warnings);
         self.find_people(mapping, &mut rows);
         self.settle_addresses(mapping, &mut rows, &mut warnings);
@@ -652,6 +651,7 @@ impl World {
                 }
             }
         }
+        let accepted = rows.iter().any(Row::used);
         let disables = self.disables(mapping, &rows, accepted);
         Plan {
             rows,

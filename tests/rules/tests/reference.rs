@@ -77,7 +77,8 @@ enum Step {
     Map(Columns),
     /// Somebody is changed in the portal: who, and what.
     Change(u8, u8),
-    Approve,
+    /// Maybe after such a change.
+    Approve(Option<(u8, u8)>),
     Reject,
 }
 
@@ -166,7 +167,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (rows, 0..8u8).prop_map(|(rows, rehearsal)| Step::File { rows, rehearsal: rehearsal == 0 }),
         1 => columns().prop_map(Step::Map),
         3 => (0..20u8, 0..8u8).prop_map(|(who, what)| Step::Change(who, what)),
-        3 => Just(Step::Approve),
+        4 => proptest::option::of((0..8u8, 0..8u8)).prop_map(Step::Approve),
         1 => Just(Step::Reject),
     ]
 }
@@ -275,7 +276,10 @@ impl Worlds {
                 self.plain.hold = None;
             }
             Step::Change(who, what) => self.change(*who, *what),
-            Step::Approve => {
+            Step::Approve(change) => {
+                if let Some((who, what)) = change {
+                    self.change(*who, *what);
+                }
                 let was_open = self.plain.hold.is_some();
                 let expected = self.plain.approve();
                 let upload = self.real.approve().unwrap();
@@ -666,6 +670,133 @@ fn run(case: &Case) -> Vec<String> {
         worlds.step(step);
     }
     worlds.met
+}
+
+/// A row that says nothing but an address and a name.
+fn plain_row(address: u8) -> RowCase {
+    RowCase {
+        address,
+        name: 0,
+        external: address % PEOPLE,
+        status: 0,
+        role: 0,
+        group: 0,
+        managers: Vec::new(),
+        job: 0,
+        spoil: 5,
+    }
+}
+
+fn file_of(rows: Vec<RowCase>) -> Step {
+    Step::File {
+        rows,
+        rehearsal: false,
+    }
+}
+
+/// A portal that is fed by address and disables who is missing, until its mapping changes.
+fn portal_case(steps: Vec<Step>) -> Case {
+    Case {
+        people: Vec::new(),
+        authorised_by: None,
+        percent: 0,
+        floor: 0,
+        hold_on_malformed_rows: false,
+        baseline: None,
+        elsewhere: Vec::new(),
+        columns: BY_ADDRESS,
+        steps,
+    }
+}
+
+const BY_ADDRESS: Columns = Columns {
+    external: false,
+    status: false,
+    role: false,
+    group: false,
+    manager: false,
+    job: false,
+    clear: false,
+    auto_disable: true,
+};
+
+/// A blank status stores the fingerprint that a row has without one, and keeps the status.
+#[test]
+fn who_was_missing_comes_back_when_status_is_not_mapped_any_more() {
+    let everybody = || (0..6).map(plain_row).collect::<Vec<_>>();
+    let with_status = Columns {
+        status: true,
+        auto_disable: false,
+        ..BY_ADDRESS
+    };
+    let lines = run(&Case {
+        floor: 4,
+        ..portal_case(vec![
+            file_of(everybody()),
+            file_of((0..4).map(plain_row).collect()),
+            Step::Map(with_status),
+            file_of(everybody()),
+            Step::Map(BY_ADDRESS),
+            file_of(everybody()),
+        ])
+    });
+    let times = |line: &str| lines.iter().filter(|met| *met == line).count();
+    assert_eq!((times("disabled "), times("enabled ")), (2, 2));
+}
+
+/// Every row wants an address that is somebody else's: the file says nothing about who is there.
+#[test]
+fn a_file_of_which_every_row_is_refused_disables_nobody() {
+    let by_number = Columns {
+        external: true,
+        ..BY_ADDRESS
+    };
+    let numbered = |address: u8, external: u8| RowCase {
+        external,
+        ..plain_row(address)
+    };
+    let lines = run(&Case {
+        columns: by_number,
+        floor: 4,
+        ..portal_case(vec![
+            file_of(vec![numbered(0, 0), numbered(1, 1)]),
+            file_of(vec![numbered(0, 5), numbered(1, 6)]),
+        ])
+    });
+    assert_eq!(
+        lines,
+        [
+            "created ",
+            "created ",
+            "not_processed email_taken",
+            "not_processed email_taken"
+        ]
+    );
+}
+
+/// A conflicting row's person counts as present by the address, having no external id yet.
+#[test]
+fn who_is_named_in_a_conflicting_row_alone_is_not_missing() {
+    let by_number = Columns {
+        external: true,
+        ..BY_ADDRESS
+    };
+    let other = RowCase {
+        external: 2,
+        ..plain_row(3)
+    };
+    let lines = run(&Case {
+        floor: 4,
+        ..portal_case(vec![
+            file_of(vec![plain_row(3)]),
+            Step::Map(by_number),
+            file_of(vec![plain_row(2), other]),
+        ])
+    });
+    assert_eq!(
+        lines,
+        ["created ", "created ", "not_processed conflicting_row"]
+    );
 }
 
 #[test]

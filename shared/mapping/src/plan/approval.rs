@@ -10,19 +10,38 @@ use crate::identity::UserId;
 use crate::mapping::Mapping;
 use crate::roster::{Place, Roster};
 use crate::scan::Scan;
-use crate::user::{Decision, User, WithoutRow, decide_approved, decide_without_row};
+use crate::user::{Change, Decision, User, WithoutRow, decide_approved, decide_without_row};
 use std::collections::{HashMap, HashSet};
 
-/// What a plan held.
-#[derive(Clone, Copy)]
+/// What happens to somebody who is missing.
+const MISSING: WithoutRow = WithoutRow {
+    disable: true,
+    becomes_manager: false,
+};
+
+/// What a plan held, and what is known of those people now.
 pub struct Approval<'p> {
     first: &'p Plan,
+    now: HashMap<UserId, Now>,
+}
+
+/// Somebody whose disable was held, as they are now.
+#[derive(Clone, Copy)]
+struct Now {
+    version: u64,
+    /// What status 0 would change.
+    by_row: bool,
+    /// What being missing would change.
+    by_absence: Option<Change>,
 }
 
 impl<'p> Approval<'p> {
     /// Of the plan of the upload's first run.
     pub fn of(first: &'p Plan) -> Self {
-        Approval { first }
+        Approval {
+            first,
+            now: HashMap::new(),
+        }
     }
 
     fn created_rows(&self) -> impl Iterator<Item = u32> {
@@ -43,6 +62,20 @@ impl<'p> Approval<'p> {
         let rows = self.first.held_rows.iter().map(|held| held.user_id);
         rows.chain(self.held_others().map(|(other, _)| other.user_id))
             .collect()
+    }
+
+    /// One of [`Approval::disables`] was looked at: as it is, and its version. Who is gone is not shown here.
+    pub fn settle(&mut self, user_id: UserId, user: &User, version: u64) {
+        let by_absence = match decide_without_row(MISSING, user, "") {
+            Decision::Update(_, change) => Some(change),
+            Decision::Refresh(_) | Decision::Unchanged => None,
+        };
+        let now = Now {
+            version,
+            by_row: decide_approved(user) != Decision::Unchanged,
+            by_absence,
+        };
+        self.now.insert(user_id, now);
     }
 
     fn held_others(&self) -> impl Iterator<Item = (&'p PlannedOther, u64)> {
@@ -70,7 +103,7 @@ impl<'p> Approval<'p> {
         Naming::new(joined, Safety::default(), circumstances.portal)
     }
 
-    /// The plan. `users` are those of [`Approval::disables`] as they are now, with their versions.
+    /// The plan.
     ///
     /// # Errors
     ///
@@ -78,13 +111,12 @@ impl<'p> Approval<'p> {
     pub fn finish(
         &self,
         comparing: Comparing<'p>,
-        users: &HashMap<UserId, (&User, u64)>,
         circumstances: &Circumstances,
     ) -> Result<Plan, NotPlanned> {
-        let protected = self.protected(comparing.joined(), users, circumstances);
+        let protected = self.protected(comparing.joined(), circumstances);
         let mut plan = comparing.finish()?;
         for held in &self.first.held_rows {
-            let Some((user, version)) = users.get(&held.user_id) else {
+            let Some(now) = self.now.get(&held.user_id) else {
                 continue;
             };
             if protected.contains(&held.user_id) {
@@ -95,8 +127,7 @@ impl<'p> Approval<'p> {
                 });
                 continue;
             }
-            let changed = *version != held.version || decide_approved(user) == Decision::Unchanged;
-            let action = if changed {
+            let action = if now.version != held.version || !now.by_row {
                 Action::LeftAlone
             } else {
                 let (user_id, version) = (held.user_id, held.version);
@@ -105,22 +136,15 @@ impl<'p> Approval<'p> {
             plan.rows.push(PlannedRow::of(held.row, action));
         }
         for (other, held) in self.held_others() {
-            let Some((user, version)) = users.get(&other.user_id) else {
+            let Some(now) = self.now.get(&other.user_id) else {
                 continue;
             };
-            let what = WithoutRow {
-                disable: true,
-                becomes_manager: false,
-            };
-            let change = match decide_without_row(what, user, "") {
-                Decision::Update(_, change) if *version == held => Some(change),
-                _ => None,
-            };
+            let change = now.by_absence.filter(|_| now.version == held);
             let is_protected = protected.contains(&other.user_id);
             plan.others.push(PlannedOther {
                 user_id: other.user_id,
                 identity: other.identity.clone(),
-                what,
+                what: MISSING,
                 change: change.filter(|_| !is_protected),
                 instead: Some(match change {
                     _ if is_protected => Instead::Protected,
@@ -137,12 +161,7 @@ impl<'p> Approval<'p> {
     }
 
     /// Who stays active all the same: worked out anew, for administrators may have come and gone.
-    fn protected(
-        &self,
-        joined: &Joined<'_>,
-        users: &HashMap<UserId, (&User, u64)>,
-        circumstances: &Circumstances,
-    ) -> HashSet<UserId> {
+    fn protected(&self, joined: &Joined<'_>, circumstances: &Circumstances) -> HashSet<UserId> {
         let roster = joined.roster;
         let rows = self.first.held_rows.iter();
         let held = rows.map(|held| (held.user_id, held.version));
@@ -150,7 +169,8 @@ impl<'p> Approval<'p> {
             self.held_others()
                 .map(|(other, version)| (other.user_id, version)),
         );
-        let unchanged = held.filter(|(id, held)| users.get(id).is_some_and(|(_, is)| is == held));
+        let unchanged =
+            held.filter(|(id, held)| self.now.get(id).is_some_and(|it| it.version == *held));
         let mut disabled: HashSet<Place> =
             unchanged.filter_map(|(id, _)| roster.holder(id)).collect();
         let authoriser = circumstances.authoriser(roster);

@@ -28,7 +28,8 @@ pub struct Comparing<'p> {
     planned: Vec<PlannedRow>,
     /// Rows whose users are to be looked at, in the file's order, and whether they were.
     differing: Vec<(u32, bool)>,
-    others: Vec<(Place, Option<PlannedOther>)>,
+    /// `None`: not looked at yet; `Some(None)`: gone.
+    others: Vec<(Place, Option<Option<PlannedOther>>)>,
     held_rows: Vec<HeldRow>,
     manager_ids: Vec<UserId>,
 }
@@ -79,6 +80,8 @@ impl<'p> Comparing<'p> {
         for number in 0..comparing.joined.rows.len() {
             comparing.open(number);
         }
+        let differing = comparing.differing.len();
+        comparing.planned.reserve_exact(differing);
         let missing = comparing.safety.missing.iter().copied();
         let protected = comparing.safety.protected.iter().copied();
         let without_row = |place: &Place| comparing.joined.seen[*place as usize] == Seen::No;
@@ -222,10 +225,8 @@ impl<'p> Comparing<'p> {
 
     /// People without a row that is applied who have to be looked at.
     pub fn others(&self) -> Vec<UserId> {
-        let place = |(place, _): &(Place, Option<PlannedOther>)| *place;
-        self.others
-            .iter()
-            .map(|other| self.joined.roster.at(place(other)).user_id)
+        let open = self.others.iter().filter(|(_, other)| other.is_none());
+        open.map(|(place, _)| self.joined.roster.at(*place).user_id)
             .collect()
     }
 
@@ -236,11 +237,11 @@ impl<'p> Comparing<'p> {
             .others
             .binary_search_by_key(&user_id, |(place, _)| roster.at(*place).user_id);
         let Ok(at) = at else { return };
+        let place = self.others[at].0;
         let Some((user, version)) = found else {
-            self.others.remove(at);
+            self.others[at].1 = Some(None);
             return;
         };
-        let place = self.others[at].0;
         let missing = self.safety.missing.binary_search(&place).is_ok();
         let held = missing && self.safety.hold.is_some();
         let what = WithoutRow {
@@ -261,13 +262,13 @@ impl<'p> Comparing<'p> {
         let external = user.external_id.as_ref();
         let by_external = self.joined.mapping.identify_by() == IdentifyBy::ExternalId;
         let identity = external.filter(|_| by_external).unwrap_or(&user.email);
-        self.others[at].1 = Some(PlannedOther {
+        self.others[at].1 = Some(Some(PlannedOther {
             user_id,
             identity: identity.clone(),
             what,
             change,
             instead,
-        });
+        }));
     }
 
     pub(super) fn joined(&self) -> &Joined<'p> {
@@ -285,9 +286,10 @@ impl<'p> Comparing<'p> {
         }
         let mut rows = self.planned;
         rows.sort_unstable_by_key(|planned| planned.row);
-        let others: Option<Vec<PlannedOther>> =
-            self.others.iter().map(|(_, other)| other.clone()).collect();
+        let others: Option<Vec<Option<PlannedOther>>> =
+            self.others.into_iter().map(|(_, other)| other).collect();
         let others = others.ok_or(NotPlanned::RosterChanged)?;
+        let others = others.into_iter().flatten().collect();
         let mut held_rows = self.held_rows;
         held_rows.sort_unstable_by_key(|held| held.row);
         let mut notices = self.named.notices;
@@ -324,7 +326,7 @@ impl<'p> Comparing<'p> {
             hold: self.safety.hold,
             held_rows,
             groups: self.joined.mapping.groups().clone(),
-            has_people: !self.joined.rows.is_empty(),
+            has_people: self.joined.has_people(),
             manager_ids: self.manager_ids,
             counts: Counts::default(),
         };

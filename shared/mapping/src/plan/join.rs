@@ -94,8 +94,11 @@ impl<'p> Joined<'p> {
                 joined.seen[place as usize] = Seen::By(number);
             }
         }
-        for presence in &scan.presences {
-            joined.count_as_present(presence);
+        // A name that fills in for many, such as N/A, is looked up once.
+        let mut names = HashSet::new();
+        for mut presence in scan.presences {
+            presence.names = presence.names.filter(|name| names.insert(*name));
+            joined.count_as_present(&presence);
         }
         for number in 0..joined.rows.len() {
             // The others were counted with the first row of their person.
@@ -187,6 +190,13 @@ impl<'p> Joined<'p> {
                 .filter(|place| !self.roster.at(*place).has_external_id)
                 .filter(|place| adopted.insert(*place));
         }
+    }
+
+    /// Whether any row is applied, or would be if it were not held. A file without one says nothing about who is
+    /// there.
+    pub(super) fn has_people(&self) -> bool {
+        let counts = |claim: &Claim| matches!(claim.standing, Standing::Used | Standing::Held);
+        self.claims.iter().any(counts)
     }
 
     fn count_as_present(&mut self, presence: &Presence) {

@@ -31,6 +31,7 @@ use crate::identity::UserId;
 use crate::user::{Change, Terms, Updated, WithoutRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use thiserror::Error;
 
 /// What happens to an accepted row. A row that the plan does not name is unchanged.
@@ -151,7 +152,7 @@ struct Span {
 }
 
 /// Somebody without a row that is applied, and what happens to them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedOther {
     /// Who it is.
     pub user_id: UserId,
@@ -163,6 +164,18 @@ pub struct PlannedOther {
     pub change: Option<Change>,
     /// What does not happen, although they are missing.
     pub instead: Option<Instead>,
+}
+
+impl fmt::Debug for PlannedOther {
+    /// Without the identity, which may be an address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlannedOther")
+            .field("user_id", &self.user_id)
+            .field("what", &self.what)
+            .field("change", &self.change)
+            .field("instead", &self.instead)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PlannedOther {

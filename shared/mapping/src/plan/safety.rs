@@ -190,7 +190,7 @@ impl Joined<'_> {
 
     /// Active users of the feed whom no row speaks of, in a file in which everybody should be.
     fn missing(&self) -> Vec<Place> {
-        if !self.mapping.auto_disable() || self.rows.is_empty() {
+        if !self.mapping.auto_disable() || !self.has_people() {
             return Vec::new();
         }
         (0..)

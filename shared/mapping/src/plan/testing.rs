@@ -15,7 +15,7 @@ use crate::role::{Role, Roles};
 use crate::roster::{Roster, RosterEntry};
 use crate::scan::{Scan, Scanner};
 use crate::user::{Decision, User, decide, decide_approved, decide_without_row};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A file of these lines.
 pub(crate) fn csv(lines: &str) -> String {
@@ -267,20 +267,19 @@ impl Portal {
     pub(crate) fn approval(&self, lines: &str, first: &Plan) -> Plan {
         let (mapping, file) = (self.mapping(lines), csv(lines));
         let roster = self.roster(&mapping);
-        let approval = Approval::of(first);
+        let mut approval = Approval::of(first);
         let scan = match approval.creates() {
             true => scan(&mapping, &file),
             false => Scan::default(),
         };
         let naming = approval.name(scan, &mapping, &roster, &self.circumstances);
         let naming = self.named(&mapping, &file, naming);
-        let users: HashMap<UserId, (&User, u64)> = approval
-            .disables()
-            .into_iter()
-            .map(|id| (id, (&self.users[&id].0, self.users[&id].1)))
-            .collect();
+        for id in approval.disables() {
+            let (user, version) = &self.users[&id];
+            approval.settle(id, user, *version);
+        }
         approval
-            .finish(naming.compare(), &users, &self.circumstances)
+            .finish(naming.compare(), &self.circumstances)
             .unwrap()
     }
 

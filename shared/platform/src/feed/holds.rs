@@ -23,6 +23,8 @@ pub struct OpenHold {
     pub order: UploadOrder,
     /// The mapping that it was read with.
     pub mapping_version: u64,
+    /// When its run began.
+    pub since: String,
     /// When the file itself goes.
     pub expires_at: String,
 }
@@ -30,7 +32,12 @@ pub struct OpenHold {
 impl OpenHold {
     /// Whether something has happened that ends it, or makes an approved one stay undone.
     pub fn is_superseded(&self, portal: &Portal, now: Timestamp) -> bool {
-        portal.authorisation.is_none()
+        // Whoever withdrew the authorisation meant this file too, also if somebody has given it again.
+        let authorised = portal
+            .authorisation
+            .as_ref()
+            .is_some_and(|it| it.at <= self.since);
+        !authorised
             || portal.last_mapping_version != self.mapping_version
             || portal
                 .newest_planned

@@ -6,6 +6,7 @@ use super::{FeedTable, LEASE, item_of, put_refused};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, PK, QUEUE_PREFIX, WORK_DUE_AT, WORK_SHARD, work_shard, work_shards};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use mapping::identity::PortalId;
@@ -22,6 +23,8 @@ pub struct QueueEntry {
     pub order: UploadOrder,
     /// Its plan is kept, and people may have been written: it goes on before anything else.
     pub planned: bool,
+    /// When the sweep looks at it; tells this entry from a later one of the same upload.
+    due_at: String,
 }
 
 /// The item. It is due when a lease that nobody renews would have ended: then the sweep looks.
@@ -56,6 +59,7 @@ impl From<QueueItem> for QueueEntry {
             upload_id: item.upload_id,
             order: item.order,
             planned: item.planned,
+            due_at: item.due_at,
         }
     }
 }
@@ -114,7 +118,8 @@ impl FeedTable {
         }
     }
 
-    /// Takes an entry out whose upload has ended.
+    /// Takes an entry out whose upload has ended. Another entry of the upload, which an approval has put there since,
+    /// stays.
     ///
     /// # Errors
     ///
@@ -125,14 +130,25 @@ impl FeedTable {
         entry: &QueueEntry,
     ) -> Result<(), CallFailed> {
         let key = Key::queued(portal, &entry.order.received_at, entry.upload_id);
-        self.client
+        const WHAT: &str = "take the upload out of the queue";
+        let request = self
+            .client
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(key.item()))
-            .send()
-            .await
-            .map_err(CallFailed::sdk("take the upload out of the queue"))?;
-        Ok(())
+            .condition_expression("due_at = :seen")
+            .expression_attribute_values(":seen", AttributeValue::S(entry.due_at.clone()));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+        }
     }
 
     /// Every portal where something is due: a lease that ended, a file that has waited for long.
