@@ -22,10 +22,11 @@ lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
-## Unit, property and golden tests, and the model of queue and lease: no cloud, no network.
+## Unit, property and golden tests, the reference model of the rules, what the fuzzer has found, and the model of
+## queue and lease: no cloud, no network.
 unit:
 	cargo test --workspace --locked --lib --bins --test sample_file --test documents --test purity
-	cargo test --workspace --locked --test protocol
+	cargo test --workspace --locked --test protocol --test golden --test reference --test corpus
 	cargo run --quiet --locked -p mapping --example plan -- events/people.mapping.json events/people.csv > /dev/null
 
 ## The local cloud, with everything deployed. PORT=4566 chooses the port; without it, a free one is used.
