@@ -365,38 +365,42 @@ async fn arrives_late(operation: &'static str, part: &'static str) {
 }
 
 /// Somebody approves before the worker that ended the first run has given its lease back: it takes the second run
-/// up under the same lease, and dies in the middle of it.
+/// up under the same lease, and dies: when its plan is kept and not yet counted on, or when people are written.
 #[tokio::test]
 async fn an_approval_while_the_worker_is_still_there_is_done_like_any_other() {
     let stage = Stage::set().await;
     let expected = undisturbed(&stage.cloud, &stage.lambda, 120).await;
-    let portal = Portal::of_everybody(&stage.cloud).await;
-    let [monday, tuesday, wednesday, _] = week(&portal, 120);
-    for (nth, day) in [monday, tuesday].into_iter().enumerate() {
-        let event = event_of(&portal, nth, day).await;
-        assert_eq!(stage.lambda.call(event).await, Ok(Value::Null));
+    for dies_at in ["TransactWriteItems", "BatchExecuteStatement"] {
+        let portal = Portal::of_everybody(&stage.cloud).await;
+        let [monday, tuesday, wednesday, _] = week(&portal, 120);
+        for (nth, day) in [monday, tuesday].into_iter().enumerate() {
+            let event = event_of(&portal, nth, day).await;
+            assert_eq!(stage.lambda.call(event).await, Ok(Value::Null));
+        }
+        stage.proxy.hold_answers(|call| {
+            // The end of a run that leaves something with its portal.
+            call.operation == "TransactWriteItems"
+                && String::from_utf8_lossy(&call.body).contains("SET #left")
+        });
+        stage.lambda.invoke(event_of(&portal, 2, wednesday).await);
+        stage.held().await;
+        let token = portal.lease_token().await;
+        portal.approve().await;
+        stage.proxy.release();
+        stage.proxy.hold(move |call| call.operation == dies_at);
+        let worker = stage.held().await;
+        assert_eq!(portal.lease_token().await, token, "nobody else came");
+        worker.kill().await;
+        stage.proxy.release();
+        portal.expire_lease().await;
+        ended(&portal, &stage.lambda, 3).await;
+        let view = portal.view().await;
+        assert!(
+            view == expected,
+            "{dies_at}: {}",
+            difference(&view, &expected)
+        );
     }
-    stage.proxy.hold_answers(|call| {
-        // The end of a run that leaves something with its portal.
-        call.operation == "TransactWriteItems"
-            && String::from_utf8_lossy(&call.body).contains("SET #left")
-    });
-    stage.lambda.invoke(event_of(&portal, 2, wednesday).await);
-    stage.held().await;
-    let token = portal.lease_token().await;
-    portal.approve().await;
-    stage.proxy.release();
-    stage
-        .proxy
-        .hold(|call| call.operation == "BatchExecuteStatement");
-    let worker = stage.held().await;
-    assert_eq!(portal.lease_token().await, token, "nobody else came");
-    worker.kill().await;
-    stage.proxy.release();
-    portal.expire_lease().await;
-    ended(&portal, &stage.lambda, 3).await;
-    let view = portal.view().await;
-    assert!(view == expected, "{}", difference(&view, &expected));
     stage.cloud.tear_down().await;
 }
 

@@ -157,6 +157,69 @@ async fn a_hold_ends_with_a_new_mapping_or_a_withdrawn_authorisation() {
     }
 }
 
+/// The stop is meant for what waits too, also if somebody gives the authorisation again before it is looked at.
+#[tokio::test]
+async fn an_authorisation_that_was_withdrawn_and_given_again_does_not_bring_a_hold_back() {
+    let (portal, upload, users) = held().await;
+    let gone = portal.call("DELETE", "/feed/authorisation", None).await;
+    assert_eq!(gone.status, 204);
+    portal
+        .call("PUT", "/feed/authorisation", None)
+        .await
+        .expect(201);
+    let refused = decide(&portal, &upload, "approve").await;
+    assert_eq!(refused.refused(409).0, "hold_superseded");
+    assert_eq!(portal.users().await, users);
+}
+
+/// The replay of a held file holds the same again; only one of them can be decided.
+#[tokio::test]
+async fn a_replay_of_a_held_upload_takes_its_place() {
+    let (portal, upload, users) = held().await;
+    let path = format!("/uploads/{}/replay", upload.id());
+    portal.call("POST", &path, None).await.expect(202);
+    let again = portal.processed(upload.key(), 2).await;
+    assert_eq!(
+        (again.status(), &again.record["held"]["disables"]),
+        ("held", &json!(7))
+    );
+    let first = seen(&portal, &upload).await;
+    assert_eq!(first["held"]["decision"], "superseded");
+    let refused = decide(&portal, &upload, "approve").await;
+    assert_eq!(refused.refused(409).0, "hold_superseded");
+    assert_eq!(portal.users().await, users);
+    decide(&portal, &again, "approve").await.expect(202);
+    let path = format!("/uploads/{}", again.id());
+    let begun = std::time::Instant::now();
+    while portal.call("GET", &path, None).await.expect(200)["finished_at"].is_null() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let inactive = |user: &&StoredUser| user.text("status") == "inactive";
+    assert_eq!(portal.users().await.values().filter(inactive).count(), 7);
+}
+
+/// The list of whom a hold is about goes after 30 days, as reports do.
+#[tokio::test]
+async fn a_list_that_has_expired_says_so_and_a_made_up_cursor_finds_nobody() {
+    let (portal, upload, _) = held().await;
+    let path = format!("/uploads/{}/held-disables", upload.id());
+    for cursor in ["1000000", "18446744073709551615"] {
+        let page = portal
+            .call("GET", &format!("{path}?cursor={cursor}"), None)
+            .await;
+        assert_eq!(page.expect(200), json!({"items": [], "cursor": null}));
+    }
+    let page = portal.call("GET", &format!("{path}?cursor=x"), None).await;
+    assert_eq!(page.refused(422).0, "invalid_value");
+    let key = format!("work/{}/{}/held.csv", portal.id, upload.id());
+    let bucket = portal.stack.output("ReportsBucketName");
+    let delete = portal.stack.s3().delete_object().bucket(bucket).key(key);
+    delete.send().await.unwrap();
+    let gone = portal.call("GET", &path, None).await;
+    assert_eq!(gone.refused(404).0, "report_expired");
+}
+
 /// A new mail domain looks as if everybody left and others came.
 #[tokio::test]
 async fn with_a_new_mail_domain_creates_are_held_too_and_shown_and_approved() {

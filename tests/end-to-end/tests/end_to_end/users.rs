@@ -609,10 +609,13 @@ async fn an_address_that_is_somebody_elses_in_the_portal_is_refused() {
     let users = portal.users().await;
     let ann = &users["ann@x.example"];
     for email in ["bob@x.example", " BOB@X.example "] {
-        let answer = patch(&portal, ann, &json!({"email": email, "first_name": "Anna"})).await;
+        let change = json!({"email": email, "first_name": "Anna", "group_ids": [7]});
+        let answer = patch(&portal, ann, &change).await;
         assert_eq!(answer.refused(409).0, "email_taken", "{email}");
     }
     assert_eq!(portal.users().await, users);
+    // Learning is assigned for good, so not for a change that is refused.
+    assert_eq!(portal.assignments().await, []);
     // The lease is free again.
     let lease = item_of_feed_table(&portal, "LEASE").await;
     assert!(!lease.contains_key("owner") && !lease.contains_key("expires_at"));
