@@ -141,7 +141,10 @@ impl<'r> UserRecord<'r> {
     /// Everything that is wrong with it, in the order of the columns' fields; never empty.
     pub fn read(header: &'r Header, row: &Row<'r>) -> Result<Self, Vec<Problem>> {
         if row.oversized {
-            let message = format!("Row {}: the row is longer than 1 MiB.", row.number);
+            let message = format!(
+                "Row {}: the row is longer than 1 MiB – too long to be read.",
+                row.number
+            );
             return Err(vec![
                 Problem::new(ProblemCode::ValueTooLong)
                     .row(row.number)

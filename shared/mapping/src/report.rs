@@ -7,7 +7,7 @@ use crate::file::{BOM, FEED_PROBLEM_COLUMN, FileReader, Header, Row};
 use crate::identity::UserId;
 use crate::mapping::Mapping;
 use crate::plan::{Action, Applied, Instead, NoticeKind, Outcome, PlannedOther};
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::{Problem, ProblemCode, shortened};
 use crate::record::{UserRecord, shown_identity};
 
 /// The columns of `report.csv`.
@@ -135,7 +135,7 @@ impl Pages<'_> {
         match applied.plan.action(number) {
             Some(Action::Conflict { first_row }) => {
                 let message = format!(
-                    "Row {number}: row {first_row} says something else about the same person and was used."
+                    "Row {number}: row {first_row} says something else about the same person – that one was used."
                 );
                 let problem = Problem::new(ProblemCode::ConflictingRow)
                     .row(row.number)
@@ -393,8 +393,9 @@ fn changed_fields(mapping: &Mapping, action: Action) -> Vec<&str> {
 
 fn email_taken(row: &Row<'_>, record: &UserRecord<'_>) -> Problem {
     let message = format!(
-        "Row {}: the address is somebody else's in this portal.",
-        row.number
+        "Row {}: the address “{}” is somebody else's in this portal.",
+        row.number,
+        shortened(record.email)
     );
     Problem::new(ProblemCode::EmailTaken)
         .row(row.number)
@@ -587,15 +588,15 @@ mod tests {
                 2,a@x.example,created,,,,Created.\r\n\
                 3,bo,not_processed,invalid_email,email,bo,\"Row 3, “Email”: not one e-mail address. Row 3, “Last”: empty, and required.\"\r\n\
                 4,a@x.example,warning,duplicate_row,,,Row 4: the same as row 2.\r\n\
-                5,a@x.example,not_processed,conflicting_row,,,Row 5: row 2 says something else about the same person and was used.\r\n\
-                6,c@x.example,not_processed,wrong_field_count,,,Row 6: 8 cells where the header has 6.\r\n"
+                5,a@x.example,not_processed,conflicting_row,,,Row 5: row 2 says something else about the same person – that one was used.\r\n\
+                6,c@x.example,not_processed,wrong_field_count,,,Row 6: 8 cells – the header has 6.\r\n"
             );
             assert_eq!(
                 rejected,
                 "Email,First,Last,Status,Job,Site,feed_problem\r\n\
                 bo,Bo,,1,'=1+1,S,\"invalid_email: Row 3, “Email”: not one e-mail address. Row 3, “Last”: empty, and required.\"\r\n\
-                a@x.example,Anna,Lee,1,J,S,conflicting_row: Row 5: row 2 says something else about the same person and was used.\r\n\
-                c@x.example,C,Li,1,J,S,wrong_field_count: Row 6: 8 cells where the header has 6.,more,\"and, more\"\r\n"
+                a@x.example,Anna,Lee,1,J,S,conflicting_row: Row 5: row 2 says something else about the same person – that one was used.\r\n\
+                c@x.example,C,Li,1,J,S,wrong_field_count: Row 6: 8 cells – the header has 6.,more,\"and, more\"\r\n"
             );
             let codes: Vec<_> = problems
                 .iter()
@@ -689,7 +690,7 @@ mod tests {
 
     #[test]
     fn a_cut_off_row_is_repaired_by_filling_its_cells_or_by_emptying_what_was_said_of_it() {
-        let said = "wrong_field_count: Row 2: 5 cells where the header has 6.";
+        let said = "wrong_field_count: Row 2: 5 cells – the header has 6.";
         for (file, expected) in [
             (
                 format!(
@@ -735,7 +736,7 @@ mod tests {
             (
                 "feed_problem,Email,First,Last,Job,Site,Status\nx,a@x.example,Ann,Cook,Perth,1\n"
                     .to_owned(),
-                "5 cells where the header has 6",
+                "5 cells – the header has 6",
             ),
         ] {
             let mut file = file;

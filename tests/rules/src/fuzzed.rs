@@ -426,10 +426,6 @@ impl Life<'_> {
         let again = match portal.drop_file(self.mapping, "U9", &upload.rejected, true) {
             Ok(again) => again,
             Err(Refused::Plan(failed)) => panic!("{failed}"),
-            // The sound rows that spoke for the file were processed; of what is left, none may.
-            Err(Refused::File(problems)) if problems[0].code == ProblemCode::DoubleEncoded => {
-                return;
-            }
             Err(Refused::File(problems)) => panic!("rejected.csv is refused: {problems:?}"),
         };
         assert_eq!(

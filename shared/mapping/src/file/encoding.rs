@@ -95,9 +95,9 @@ impl Utf8Check {
 }
 
 /// How much evidence it takes to refuse a file as converted twice when it has no mark that proves it:
-/// so many different damaged words. One odd cell, or one odd word in every row, may be the HR system's own
+/// so many different damaged runs of characters. One odd cell, or one odd name in every row, may be the HR system's own
 /// and is no reason to stop the whole feed.
-const DAMAGED_WORDS: usize = 3;
+const DAMAGED_RUNS: usize = 3;
 
 /// Collects evidence that a file was converted to UTF-8 twice: `José` reads `JosÃ©`. Names are evidence;
 /// titles and remarks may be old damage of the HR system's own. It is told only where no cell at all speaks
@@ -105,7 +105,7 @@ const DAMAGED_WORDS: usize = 3;
 #[derive(Default)]
 pub(super) struct DoubleEncoding {
     first_row: Option<u64>,
-    words: BTreeSet<String>,
+    runs: BTreeSet<String>,
     sound: bool,
 }
 
@@ -115,11 +115,11 @@ impl DoubleEncoding {
         if self.sound || row.is_ascii() {
             return;
         }
-        self.sound = !words(row).all(is_damaged);
-        for word in names.flat_map(words) {
+        self.sound = !runs(row).all(is_damaged);
+        for run in names.flat_map(runs) {
             self.first_row.get_or_insert(number);
-            if self.words.len() < DAMAGED_WORDS {
-                self.words.insert(word.to_owned());
+            if self.runs.len() < DAMAGED_RUNS {
+                self.runs.insert(run.to_owned());
             }
         }
     }
@@ -127,20 +127,20 @@ impl DoubleEncoding {
     /// The first damaged row, if it is told.
     pub(super) fn told(&self) -> Option<u64> {
         self.first_row
-            .filter(|_| !self.sound && self.words.len() >= DAMAGED_WORDS)
+            .filter(|_| !self.sound && self.runs.len() >= DAMAGED_RUNS)
     }
 }
 
 /// The runs of characters beyond ASCII.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+fn runs(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_ascii())
-        .filter(|word| !word.is_empty())
+        .filter(|run| !run.is_empty())
 }
 
 /// Whether characters beyond ASCII, taken as Windows-1252 bytes, are UTF-8 again, and that of letters
 /// which names are made of: `É®` is UTF-8 too, of a letter that nobody's name has.
-fn is_damaged(word: &str) -> bool {
-    let bytes: Option<Vec<u8>> = word.chars().map(windows_1252).collect();
+fn is_damaged(run: &str) -> bool {
+    let bytes: Option<Vec<u8>> = run.chars().map(windows_1252).collect();
     let Some(bytes) = bytes else { return false };
     std::str::from_utf8(&bytes).is_ok_and(|text| text.chars().all(is_in_names))
 }
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn text_converted_twice_is_told_from_text_that_only_looks_odd() {
-        let damaged = |text: &str| words(text).all(is_damaged);
+        let damaged = |text: &str| runs(text).all(is_damaged);
         for name in [
             "José",
             "Müller",

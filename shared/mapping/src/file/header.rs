@@ -185,9 +185,10 @@ impl Header {
     }
 }
 
-/// What is wrong with a row that is a misfit.
+/// What is wrong with a row that is a misfit. As every reason that `rejected.csv` gives, it has a character beyond
+/// ASCII that is sound: else damaged names that have nothing else beside them would speak against the whole file.
 pub(crate) fn misfit_message(row: u64, cells: usize, columns: usize) -> String {
-    format!("Row {row}: {cells} cells where the header has {columns}.")
+    format!("Row {row}: {cells} cells – the header has {columns}.")
 }
 
 /// The number of cells that [`misfit_message`] speaks of, from what stands in `feed_problem`.
