@@ -1,14 +1,17 @@
-//! `report.csv`, `rejected.csv` and the list of those whom a hold is about, written in one go from the file, the plan and the exceptions, once every
-//! step is applied and that is stored. A walk that is taken up again writes them again, and the same.
+//! `report.csv`, `rejected.csv` and the list of those whom a hold is about, written in one go from the file, the
+//! plan and the exceptions, once every step is applied and that is stored. A walk that is taken up again writes
+//! them again, and the same.
 
 use crate::failure::Failure;
 use crate::run::Run;
+use mapping::identity::PortalId;
 use mapping::mapping::Mapping;
 use mapping::plan::Applied;
 use mapping::problem::Problem;
 use mapping::report::Reporter;
-use platform::feed::UploadStatus;
-use platform::objects::{Document, DocumentWriter};
+use platform::failure::CallFailed;
+use platform::feed::{UploadId, UploadStatus};
+use platform::objects::{Document, DocumentWriter, ReportsBucket};
 
 /// Writes the report. The first problems are returned for the upload record.
 pub(crate) async fn write(
@@ -17,10 +20,8 @@ pub(crate) async fn write(
     applied: Applied<'_>,
     approved: Option<Applied<'_>>,
 ) -> Result<Vec<Problem>, Failure> {
-    let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let mut report = run.feed.reports.begin(portal, upload, Document::Report);
-    let mut rejected: Option<DocumentWriter> = None;
-    let mut held: Option<DocumentWriter> = None;
+    let reports = run.feed.reports.clone();
+    let mut documents = Documents::begin(&reports, run.upload.portal_id, run.upload.upload_id);
     let mut reporter = Reporter::new(mapping, applied, approved);
 
     // A file that changes nothing and has no problem is not read again to say so.
@@ -38,38 +39,64 @@ pub(crate) async fn write(
             }
         }
         .map_err(|_| Failure::FileChanged)?;
-        report.write(&reporter.take_report()).await?;
-        let rows = reporter.take_rejected();
-        if !rows.is_empty() {
-            let document = rejected
-                .get_or_insert_with(|| run.feed.reports.begin(portal, upload, Document::Rejected));
-            document.write(&rows).await?;
-        }
-        let people = reporter.take_held();
-        if !people.is_empty() {
-            let document =
-                held.get_or_insert_with(|| run.feed.reports.begin(portal, upload, Document::Held));
-            document.write(&people).await?;
-        }
+        documents.take(&mut reporter).await?;
         run.at(UploadStatus::Applying, file_bytes).await?;
     }
-    loop {
-        let more = reporter.write_others();
-        report.write(&reporter.take_report()).await?;
-        let people = reporter.take_held();
-        if !people.is_empty() {
-            let document =
-                held.get_or_insert_with(|| run.feed.reports.begin(portal, upload, Document::Held));
-            document.write(&people).await?;
-        }
-        if !more {
-            break;
-        }
+    while reporter.write_others() {
+        documents.take(&mut reporter).await?;
         run.at(UploadStatus::Applying, file_bytes).await?;
     }
-    report.finish().await?;
-    for document in rejected.into_iter().chain(held) {
-        document.finish().await?;
-    }
+    documents.take(&mut reporter).await?;
+    documents.finish().await?;
     Ok(reporter.into_problems())
+}
+
+/// The documents of one upload. There is always a report; the others are begun with their first line.
+struct Documents<'r> {
+    reports: &'r ReportsBucket,
+    portal: PortalId,
+    upload: UploadId,
+    report: DocumentWriter,
+    rejected: Option<DocumentWriter>,
+    held: Option<DocumentWriter>,
+}
+
+impl<'r> Documents<'r> {
+    fn begin(reports: &'r ReportsBucket, portal: PortalId, upload: UploadId) -> Self {
+        Documents {
+            reports,
+            portal,
+            upload,
+            report: reports.begin(portal, upload, Document::Report),
+            rejected: None,
+            held: None,
+        }
+    }
+
+    /// Writes what the reporter has written since the last time.
+    async fn take(&mut self, reporter: &mut Reporter<'_>) -> Result<(), CallFailed> {
+        self.report.write(&reporter.take_report()).await?;
+        for (document, writer, lines) in [
+            (
+                Document::Rejected,
+                &mut self.rejected,
+                reporter.take_rejected(),
+            ),
+            (Document::Held, &mut self.held, reporter.take_held()),
+        ] {
+            if !lines.is_empty() {
+                let begin = || self.reports.begin(self.portal, self.upload, document);
+                writer.get_or_insert_with(begin).write(&lines).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish(self) -> Result<(), CallFailed> {
+        self.report.finish().await?;
+        for document in self.rejected.into_iter().chain(self.held) {
+            document.finish().await?;
+        }
+        Ok(())
+    }
 }
