@@ -79,6 +79,18 @@ async fn feed(portal: &Portal, day: &str, people: &People) -> (Upload, BTreeSet<
     let others = upload.record["others"].clone();
     let rows = &upload.record["rows"];
     assert_eq!(rows["total"], people.len(), "{rows} {others}");
+    // Every row is accounted for: it has a line that says what it came to, or is counted as unchanged.
+    let came_to = ["created", "updated", "enabled", "disabled", "not_processed"];
+    let report = portal.report(&upload).await;
+    let told: BTreeSet<&str> = report
+        .iter()
+        .filter(|line| came_to.contains(&line["outcome"].as_str()) && !line["row"].is_empty())
+        .map(|line| line["row"].as_str())
+        .collect();
+    assert_eq!(
+        told.len() as u64 + upload.rows("unchanged"),
+        upload.rows("total")
+    );
     (upload, touched(&before, &after))
 }
 
