@@ -7,6 +7,8 @@
     reason = "in tests a panic is how a test fails"
 )]
 
+mod holds;
+
 use model::{Departure, Explored, File, Scenario, Status, explore};
 
 /// One file, whose event is delivered twice: the first person has another value, the second is new.
