@@ -62,6 +62,10 @@ impl File {
 /// Where a scenario departs from the code: breakages, which must be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
+    /// Both runs of an upload write their report to the same place.
+    OneReportForBothRuns,
+    /// The second run believes the versions that the first one foresaw, also where it went otherwise.
+    ExceptionsNotLookedAt,
     /// Progress is stored without looking at the fence.
     ProgressWithoutFence,
     /// An upload is taken up even if a later lease has it.
@@ -184,10 +188,6 @@ pub struct Scenario {
     pub takeovers: u8,
     /// Whether there is a sweep.
     pub sweep: bool,
-    /// As if the code had what it lacks (`docs/reliability.md`, "What is not covered"): the report of the first run
-    /// never takes the place of the second one's, and with whom the first run did not do as planned, the second
-    /// does nothing.
-    pub repaired: bool,
     /// Departures from the code.
     pub departures: Vec<Departure>,
 }

@@ -412,7 +412,7 @@ impl Store {
         let steps = first.held.iter().map(|held| {
             let (who, version) = (held.who, held.version);
             let as_then = |person: &&Person| person.version == version && !person.inactive;
-            let as_planned = met[who].is_none() || !s.repaired;
+            let as_planned = met[who].is_none() || s.has(Departure::ExceptionsNotLookedAt);
             match self.people[who].as_ref().filter(as_then) {
                 Some(_) if as_planned => (who, Write::Disable { version }),
                 _ => (who, Write::LeaveAlone),

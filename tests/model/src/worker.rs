@@ -1088,7 +1088,7 @@ impl Turn<'_> {
         let (upload, number) = self.of_run();
         let report = &mut self.store.reports[upload];
         let is_later = report.is_some_and(|(by, _)| by > number);
-        if !is_later || !self.s.repaired {
+        if !is_later || self.s.has(Departure::OneReportForBothRuns) {
             *report = Some((number, rows));
         }
     }
