@@ -302,6 +302,11 @@ async fn a_worker_that_wakes_up_without_its_lease_changes_nothing() {
             .put("b.csv", monday(300).replace("Cook", "Chef"), 2)
             .await;
         assert_eq!(stage.lambda.call(newer).await, Ok(Value::Null));
+        // Who took over looks into the queue once more, and may take the lease for that.
+        within(PATIENCE, "rest of all but the sleeper", || {
+            (stage.lambda.busy().len() == 1).then_some(())
+        })
+        .await;
         let (before, token) = (portal.view().await, portal.lease_token().await);
         assert_eq!(before.uploads.len(), 2);
 
