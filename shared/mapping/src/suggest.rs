@@ -674,8 +674,8 @@ fn phrase(name: &str) -> String {
     words.join(" ")
 }
 
-/// Words that say nothing about what a column means.
-const IDLE: [&str; 3] = ["required", "optional", "mandatory"];
+/// Words that say nothing about what a column means; the s is that of “name(s)”.
+const IDLE: [&str; 4] = ["required", "optional", "mandatory", "s"];
 
 fn words(name: &str) -> Vec<String> {
     // Accents, full-width letters and the like become plain letters.
@@ -937,7 +937,7 @@ mod tests {
             ("Surname", "last_name=Surname"),
             ("Family Name", "last_name=Family Name"),
             ("Last Name (required)", "last_name=Last Name (required)"),
-            ("Given Name(s)", ""),
+            ("Given Name(s)", "first_name=Given Name(s)"),
             ("Given Names", "first_name=Given Names"),
             ("Prénom", "first_name=Prénom"),
             ("Ｆｉｒｓｔ Name", "first_name=Ｆｉｒｓｔ Name"),
