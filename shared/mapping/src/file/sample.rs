@@ -7,7 +7,7 @@ use super::encoding::{DoubleEncoding, Opening};
 use super::header::{delimiter_for, misfit_message, plain, wrong_delimiter};
 use super::lines::{Line, Lines};
 use crate::mapping::{MAX_COLUMNS, column_key, too_much};
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::{Problem, ProblemCode, shortened};
 use std::collections::{HashMap, HashSet};
 
 /// So much of a sample is looked at: hundreds of rows of the widest exports there are.
@@ -220,7 +220,7 @@ impl Sample {
             let key = column_key(name);
             let of_name = times.get(&key).copied().unwrap_or_default();
             if of_name > 1 && said.insert(key) {
-                let message = format!("The file has {of_name} columns “{name}”.");
+                let message = format!("The file has {of_name} columns “{}”.", shortened(name));
                 let problem = Problem::new(ProblemCode::DuplicateHeader).row(row.number);
                 self.problems.push(problem.column(name).message(message));
             }
