@@ -278,6 +278,11 @@ fn text(bytes: &[u8], cut: bool) -> (&[u8], bool) {
             (std::str::from_utf8(whole).unwrap_or_default(), broken)
         }
     };
+    // Cut in the middle, it is not even text to the gateway.
+    let whole = match cut {
+        true => whole.trim_end_matches(REPLACEMENT),
+        false => whole,
+    };
     match whole.find(REPLACEMENT) {
         Some(at) => (&whole.as_bytes()[..at], true),
         None => (whole.as_bytes(), broken),
@@ -452,6 +457,8 @@ mod tests {
             let sample = read(&file[..end]);
             assert!(sample.problems.is_empty(), "{end}: {:?}", sample.problems);
             assert!(sample.row_count() > 1_000);
+            let as_text = String::from_utf8_lossy(&file[..end]);
+            assert!(read(as_text.as_bytes()).problems.is_empty(), "{end}");
         }
         assert!(read(&file).problems.is_empty());
     }
