@@ -29,6 +29,8 @@ pub(crate) struct MappingBody {
     _version: IgnoredAny,
     #[serde(default, rename = "created_at")]
     _created_at: IgnoredAny,
+    #[serde(default, rename = "active")]
+    _active: IgnoredAny,
 }
 
 impl From<MappingBody> for MappingDraft {
@@ -79,7 +81,7 @@ pub(crate) async fn show(
     }
 }
 
-/// 201 for the portal's first mapping, 200 for one that takes another's place.
+/// 201 for a mapping where there was none, 200 for one that takes another's place.
 pub(crate) async fn put(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
@@ -106,4 +108,20 @@ pub(crate) async fn put(
         }
         None => Err(Refusal::new(ProblemCode::Conflict)),
     }
+}
+
+/// The mapping is gone, and files are refused until there is another. What was saved stays in the list of versions,
+/// and whatever else the feed has stays as it is.
+pub(crate) async fn reset(
+    AdministratorOf(portal_id, _): AdministratorOf,
+    State(context): State<Context>,
+) -> Result<StatusCode, Refusal> {
+    let portal = context.portal(portal_id).await?;
+    let is_mapped = portal.mapping_version().is_some();
+    if is_mapped && !context.feed.reset_mapping(portal_id, &portal).await? {
+        return Err(Refusal::new(ProblemCode::Conflict));
+    }
+    // Also if somebody else has reset it and was stopped before this.
+    context.end_hold(portal_id).await;
+    Ok(StatusCode::NO_CONTENT)
 }

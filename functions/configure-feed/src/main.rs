@@ -1,10 +1,14 @@
-//! `configure-feed`: sets portals up, authorises their feeds, keeps their mappings. Boots, and no more.
+//! `configure-feed`: sets portals up, authorises their feeds, looks at samples, keeps their mappings. Boots, and no more.
 
 mod authorisation;
 mod context;
+mod feed_fields;
 mod feed_mapping;
 mod feed_settings;
+mod mapping_sample;
+mod mapping_versions;
 mod portal;
+mod problem_codes;
 mod routes;
 
 use context::Context;

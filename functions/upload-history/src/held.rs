@@ -2,7 +2,7 @@
 //! (`docs/rules.md`, "Holds").
 
 use crate::context::Context;
-use crate::upload::{UploadInPath, find, limit_and_cursor};
+use crate::upload::{UploadInPath, find};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use mapping::identity::UserId;
 use mapping::problem::ProblemCode;
 use platform::feed::{Decision, UploadRecord, UploadStatus};
 use platform::users::StoredUser;
-use platform::web::{AdministratorOf, JsonBody, Refusal};
+use platform::web::{AdministratorOf, JsonBody, Refusal, limit_and_cursor};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 

@@ -5,12 +5,11 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use mapping::identity::PortalId;
-use mapping::problem::{Problem, ProblemCode};
+use mapping::problem::ProblemCode;
 use platform::feed::{UploadId, UploadRecord};
-use platform::web::{AdministratorOf, Refusal};
+use platform::web::{AdministratorOf, Refusal, limit_and_cursor};
 use serde::Serialize;
 use std::collections::HashMap;
-use std::str::FromStr;
 
 /// A page of the history.
 #[derive(Serialize)]
@@ -19,9 +18,6 @@ pub(crate) struct Page {
     /// Where the next page begins; `null` on the last.
     cursor: Option<String>,
 }
-
-const DEFAULT_LIMIT: u8 = 20;
-const MAX_LIMIT: u8 = 100;
 
 pub(crate) async fn list(
     AdministratorOf(portal_id, _): AdministratorOf,
@@ -35,54 +31,6 @@ pub(crate) async fn list(
         items,
         cursor: next.map(|next| next.to_string()),
     }))
-}
-
-/// How many items a page is to have, and where it begins.
-pub(crate) fn limit_and_cursor<C: FromStr>(
-    query: &HashMap<String, String>,
-) -> Result<(u8, Option<C>), Refusal> {
-    let mut problems = Vec::new();
-    let mut invalid = |name: &str, value: &str, message: &str| {
-        problems.push(
-            Problem::new(ProblemCode::InvalidValue)
-                .field(name)
-                .value(value)
-                .message(message),
-        );
-    };
-    let sent = |name: &str| {
-        query
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-    };
-    let limit = sent("limit").map_or(Some(DEFAULT_LIMIT), |limit| {
-        limit
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| limit.parse().ok())
-            .flatten()
-    });
-    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    if limit.is_none() {
-        invalid(
-            "limit",
-            sent("limit").unwrap_or_default(),
-            "A limit is a number from 1 to 100.",
-        );
-    }
-    let cursor = sent("cursor").map(str::parse).transpose();
-    if cursor.is_err() {
-        invalid(
-            "cursor",
-            sent("cursor").unwrap_or_default(),
-            "A cursor comes from the page before.",
-        );
-    }
-    match (limit, cursor) {
-        (Some(limit), Ok(cursor)) => Ok((limit, cursor)),
-        _ => Err(Refusal::all(problems)),
-    }
 }
 
 pub(crate) async fn show(

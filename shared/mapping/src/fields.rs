@@ -48,6 +48,26 @@ impl Field {
         matches!(self, Field::Email | Field::FirstName | Field::LastName)
     }
 
+    /// Whether a cell may hold several values, separated by `|`.
+    pub fn takes_several(&self) -> bool {
+        matches!(self, Field::Role | Field::Group | Field::Manager)
+    }
+
+    /// What people call a standard field; an operator has labelled the custom ones.
+    pub fn standard_label(&self) -> Option<&'static str> {
+        match self {
+            Field::Email => Some("Email"),
+            Field::FirstName => Some("First Name"),
+            Field::LastName => Some("Last Name"),
+            Field::ExternalId => Some("External ID"),
+            Field::Status => Some("Status"),
+            Field::Role => Some("Role"),
+            Field::Group => Some("Group"),
+            Field::Manager => Some("Manager"),
+            Field::Custom(_) => None,
+        }
+    }
+
     /// The field's name in mappings and reports; custom fields by their bare name.
     pub fn as_str(&self) -> &str {
         match self {
@@ -195,15 +215,18 @@ impl FieldCatalogue {
             })
     }
 
+    /// The fields that a column can feed: the standard ones, external id only where it is enabled, and then the
+    /// portal's own.
+    pub fn fields(&self) -> impl Iterator<Item = Field> {
+        Field::STANDARD
+            .into_iter()
+            .filter(|field| self.external_id || *field != Field::ExternalId)
+            .chain(self.custom.iter().cloned().map(Field::Custom))
+    }
+
     /// The names of all of them, for a message.
     pub fn names(&self) -> String {
-        let standard = Field::STANDARD;
-        let names: Vec<&str> = standard
-            .iter()
-            .filter(|field| self.external_id || **field != Field::ExternalId)
-            .map(Field::as_str)
-            .chain(self.custom.iter().map(CustomFieldName::as_str))
-            .collect();
+        let names: Vec<String> = self.fields().map(|field| field.to_string()).collect();
         names.join(", ")
     }
 }

@@ -29,6 +29,11 @@ impl Groups {
         Some(&self.0[at])
     }
 
+    /// The one with the smallest number.
+    pub fn first(&self) -> Option<&Group> {
+        self.0.first()
+    }
+
     /// The group that a part of a cell names; `None`: the portal has no such group.
     pub fn named(&self, part: &str) -> Option<&Group> {
         // `parse` takes a plus sign; a number has none.

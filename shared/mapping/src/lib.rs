@@ -8,6 +8,8 @@
 //!
 //! - [`identity`]: the names of things that cross a border: portal, user, address.
 //! - [`fields`], [`mapping`]: which column of the customer's file feeds which field.
+//! - [`mod@inspect`], [`mod@suggest`], [`template`]: before there is a mapping: what a sample file has, what its columns
+//!   are likely to mean, and a sample of our own.
 //! - [`group`], [`role`]: a portal's groups, and the roles that there are.
 //! - [`mod@file`]: bytes -> rows, and everything that can be wrong with a file as a whole.
 //! - [`record`]: row -> [`record::UserRecord`], or what is wrong with that row.
@@ -25,6 +27,7 @@ pub mod fields;
 pub mod file;
 pub mod group;
 pub mod identity;
+pub mod inspect;
 pub mod mapping;
 pub mod order;
 pub mod plan;
@@ -35,4 +38,6 @@ pub mod role;
 pub mod roster;
 pub mod scan;
 pub mod search;
+pub mod suggest;
+pub mod template;
 pub mod user;

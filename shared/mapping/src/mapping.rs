@@ -87,7 +87,7 @@ pub const MAX_MAPPED_FIELDS: usize = 64;
 
 /// A mapping is stored as one item, which DynamoDB limits to 400 KB, and names of columns are repeated in
 /// the problems of an upload record. So many columns, and so many bytes of names in all.
-const MAX_COLUMNS: usize = 1_000;
+pub(crate) const MAX_COLUMNS: usize = 1_000;
 const MAX_NAME_BYTES: usize = 100_000;
 const MAX_COLUMN_NAME_CHARS: usize = 300;
 
@@ -230,27 +230,39 @@ impl MappingDraft {
 
 /// Too much of everything is one problem, not thousands.
 fn check_sizes(draft: &MappingDraft) -> Result<(), Vec<Problem>> {
-    let names = || {
-        draft
-            .columns
-            .iter()
-            .chain(draft.fields.iter().map(|line| &line.column))
-    };
-    let too_long = names().any(|name| name.chars().count() > MAX_COLUMN_NAME_CHARS);
+    let mapped = draft.fields.iter().map(|line| line.column.as_str());
+    let columns = draft.columns.iter().map(String::as_str);
     let message = if draft.fields.len() > MAX_MAPPED_FIELDS {
         "A mapping has at most 64 fields."
-    } else if draft.columns.len() > MAX_COLUMNS {
-        "A sample has at most 1,000 columns."
-    } else if too_long {
-        "The name of a column has at most 300 characters."
-    } else if names().map(String::len).sum::<usize>() > MAX_NAME_BYTES {
-        "The names of the columns are too long altogether."
+    } else if let Some(message) = too_much(draft.columns.len(), columns.chain(mapped)) {
+        message
     } else {
         return Ok(());
     };
     Err(vec![
         Problem::new(ProblemCode::InvalidValue).message(message),
     ])
+}
+
+/// Why no mapping can be saved of a sample with so many columns and these names; `None`: one can.
+pub(crate) fn too_much<'n>(
+    columns: usize,
+    names: impl Iterator<Item = &'n str> + Clone,
+) -> Option<&'static str> {
+    if columns > MAX_COLUMNS {
+        Some("A sample has at most 1,000 columns.")
+    } else if names.clone().any(|name| !is_short_enough(name)) {
+        Some("The name of a column has at most 300 characters.")
+    } else if names.map(str::len).sum::<usize>() > MAX_NAME_BYTES {
+        Some("The names of the columns are too long altogether.")
+    } else {
+        None
+    }
+}
+
+/// Whether a column of this name can be mapped, as far as its length goes.
+pub(crate) fn is_short_enough(name: &str) -> bool {
+    name.chars().count() <= MAX_COLUMN_NAME_CHARS
 }
 
 /// Header names match after trimming, without regard to case.

@@ -74,7 +74,7 @@ problem_codes! {
         "The data feed is not authorised for this portal.",
         "An administrator of the portal authorises the data feed; then drop the file again.";
     NoMapping, "no_mapping", File,
-        "The portal has no data mapping yet.",
+        "The portal has no data mapping: none was saved yet, or it was reset.",
         "Map the columns of a sample file to Go1 fields; then drop the file again.";
     MappingOutdated, "mapping_outdated", File,
         "The mapping names a field that the portal does not have any more.",
@@ -245,7 +245,7 @@ problem_codes! {
         "This address does not take requests of this kind.",
         "See the documentation for what the address takes.";
     MappingNotFound, "mapping_not_found", Request,
-        "The portal has no data mapping yet.",
+        "The portal has no data mapping: none was saved yet, or it was reset.",
         "Map the columns of a sample file to Go1 fields.";
     UploadNotFound, "upload_not_found", Request,
         "The portal has no such upload.",
@@ -257,7 +257,7 @@ problem_codes! {
         "The upload holds nothing, or it was decided already.",
         "See the upload's `held`.";
     HoldSuperseded, "hold_superseded", Request,
-        "The hold has ended by itself: a newer file, a new mapping, a withdrawn authorisation, or its file has expired.",
+        "The hold has ended by itself: a newer file, a new mapping or a reset, a withdrawn authorisation, or its file has expired.",
         "Nothing: the next file holds again what is still true.";
     ReportNotReady, "report_not_ready", Request,
         "The upload has no report yet.",

@@ -23,8 +23,12 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its `Content-Type`.
     pub content_type: String,
-    /// Its body; `null` if there is none.
+    /// Its `Content-Disposition`.
+    pub content_disposition: String,
+    /// Its body; `null` if there is none, or if it is no JSON.
     pub body: Value,
+    /// Its body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -211,6 +215,19 @@ impl Stack {
         token: Option<&str>,
         body: Option<Vec<u8>>,
     ) -> Answer {
+        self.call_with("application/json", method, path, token, body)
+            .await
+    }
+
+    /// The same with a body of any kind.
+    pub async fn call_with(
+        &self,
+        content_type: &str,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<Vec<u8>>,
+    ) -> Answer {
         let url = format!("{}{path}", self.output("ApiUrl"));
         let mut request = self
             .http
@@ -219,19 +236,23 @@ impl Stack {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {
-            request = request
-                .header("content-type", "application/json")
-                .body(body);
+            request = request.header("content-type", content_type).body(body);
         }
         let answer = request.send().await.unwrap();
-        let content_type = answer
-            .headers()
-            .get("content-type")
-            .map(|kind| kind.to_str().unwrap().to_owned());
+        let header = |name: &str| {
+            let header = answer.headers().get(name);
+            header.map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+        };
+        let content_type = header("content-type");
+        let content_disposition = header("content-disposition");
+        let status = answer.status();
+        let bytes = answer.bytes().await.unwrap().to_vec();
         Answer {
-            status: answer.status(),
-            content_type: content_type.unwrap_or_default(),
-            body: serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null),
+            status,
+            content_type,
+            content_disposition,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            bytes,
         }
     }
 

@@ -200,7 +200,7 @@ fn cells_of_misfit(said: &str) -> Option<usize> {
     cells.split_once(" cells")?.0.parse().ok()
 }
 
-fn plain(protected: bool, cell: &str) -> &str {
+pub(super) fn plain(protected: bool, cell: &str) -> &str {
     if protected { unprotect(cell) } else { cell }
 }
 
@@ -221,23 +221,31 @@ const OTHER_DELIMITERS: [(u8, &str); 3] = [
 /// The name of the delimiter by which the header has more of the mapped columns than by the comma; or, if
 /// it has none of them either way, the one that splits what the comma leaves in one piece.
 pub(super) fn other_delimiter(line: Line<'_>, mapping: &Mapping) -> Option<&'static str> {
+    delimiter_for(line, |row| {
+        let keys: Vec<String> = row.cells().map(column_key).collect();
+        let mapped = mapping.fields().iter();
+        mapped
+            .filter(|mapped| keys.contains(&column_key(&mapped.column)))
+            .count()
+    })
+}
+
+/// The same by how many columns `known` finds in a header that is split so.
+pub(super) fn delimiter_for(
+    line: Line<'_>,
+    known: impl Fn(&Row<'_>) -> usize,
+) -> Option<&'static str> {
     let split = |delimiter: u8| {
         let mut cells = Cells::separated_by(delimiter);
         let row = cells.read(line);
-        let keys: Vec<String> = row.cells().map(column_key).collect();
-        let mapped = mapping
-            .fields()
-            .iter()
-            .filter(|mapped| keys.contains(&column_key(&mapped.column)))
-            .count();
-        (mapped, row.width())
+        (known(&row), row.width())
     };
     let by_comma = split(b',');
     let found = OTHER_DELIMITERS
         .iter()
         .map(|(delimiter, name)| (split(*delimiter), *name));
     found
-        .filter(|((mapped, width), _)| *mapped > by_comma.0 || (by_comma == (0, 1) && *width > 2))
+        .filter(|((known, width), _)| *known > by_comma.0 || (by_comma == (0, 1) && *width > 2))
         .max_by_key(|(split, _)| *split)
         .map(|(_, name)| name)
 }

@@ -65,6 +65,11 @@ impl Lines {
         &self.partial
     }
 
+    /// Whether a quotation mark is open there.
+    pub(super) fn in_quotes(&self) -> bool {
+        self.state == State::Quoted
+    }
+
     /// Hands every row that ends in `chunk` to `each`.
     pub(super) fn push<E>(
         &mut self,

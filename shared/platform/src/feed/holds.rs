@@ -38,7 +38,7 @@ impl OpenHold {
             .as_ref()
             .is_some_and(|it| it.at <= self.since);
         !authorised
-            || portal.last_mapping_version != self.mapping_version
+            || portal.mapping_version() != Some(self.mapping_version)
             || portal
                 .newest_planned
                 .as_ref()
@@ -191,5 +191,77 @@ impl FeedTable {
             Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(false),
             Err(error) => Err(CallFailed::sdk(what)(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{Authorisation, PortalSettings};
+    use mapping::plan::Limits;
+
+    fn at(time: &str) -> String {
+        format!("2026-11-22T{time}:00.000Z")
+    }
+
+    fn order(time: &str) -> UploadOrder {
+        UploadOrder {
+            received_at: at(time),
+            key: "1/a.csv".to_owned(),
+            sequencer: None,
+        }
+    }
+
+    fn portal() -> Portal {
+        Portal {
+            settings: PortalSettings {
+                name: "A company".to_owned(),
+                country: "AU".to_owned(),
+                external_id_enabled: false,
+                custom_fields: Vec::new(),
+                groups: Vec::new(),
+            },
+            authorisation: Some(Authorisation {
+                by: "ann@x.example".to_owned(),
+                at: at("08:00"),
+            }),
+            last_mapping_version: 3,
+            mapping_reset: false,
+            revision: 7,
+            newest_planned: Some(order("10:00")),
+            limits: Limits::default(),
+            baseline_rows: None,
+            hold: None,
+        }
+    }
+
+    #[test]
+    fn a_hold_ends_by_whatever_makes_its_file_an_old_story() {
+        let hold = OpenHold {
+            upload_id: "01KAPTA7HZ0000000000000000".parse().unwrap(),
+            order: order("10:00"),
+            mapping_version: 3,
+            since: at("10:01"),
+            expires_at: at("20:00"),
+        };
+        let ended = |change: fn(&mut Portal), now: &str| {
+            let mut portal = portal();
+            change(&mut portal);
+            hold.is_superseded(&portal, at(now).parse().unwrap())
+        };
+        assert!(!ended(|_| {}, "12:00"));
+        assert!(ended(|_| {}, "20:00"));
+        assert!(ended(|portal| portal.authorisation = None, "12:00"));
+        assert!(ended(|portal| portal.last_mapping_version = 4, "12:00"));
+        assert!(ended(|portal| portal.mapping_reset = true, "12:00"));
+        let newer = |portal: &mut Portal| portal.newest_planned = Some(order("11:00"));
+        assert!(ended(newer, "12:00"));
+        let again = |portal: &mut Portal| {
+            portal.authorisation = Some(Authorisation {
+                by: "ann@x.example".to_owned(),
+                at: at("11:00"),
+            });
+        };
+        assert!(ended(again, "12:00"));
     }
 }

@@ -3,8 +3,9 @@
 
 use super::{FeedTable, Portal, condition_failed, in_conflict, item_of};
 use crate::failure::CallFailed;
-use crate::keys::Key;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use crate::keys::{Item, Key};
+use crate::pause::Pause;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use mapping::identity::PortalId;
 use mapping::mapping::{FieldDraft, MappingDraft};
 use serde::{Deserialize, Serialize};
@@ -150,7 +151,9 @@ impl FeedTable {
         };
         let counter = self
             .next_revision(portal, portal_item.revision)
-            .update_expression("SET last_mapping_version = :version, revision = :next")
+            .update_expression(
+                "SET last_mapping_version = :version, revision = :next REMOVE mapping_reset",
+            )
             .expression_attribute_values(":version", AttributeValue::N(stored.version.to_string()))
             .build()
             .map_err(CallFailed::to(WHAT))?;
@@ -174,5 +177,88 @@ impl FeedTable {
             Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(None),
             Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
+    }
+
+    /// Takes the mapping out of use; its versions stay, and their numbers go on. `portal_item` is the portal as it
+    /// was read. `false`: settings or mapping were changed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn reset_mapping(
+        &self,
+        portal: PortalId,
+        portal_item: &Portal,
+    ) -> Result<bool, CallFailed> {
+        const WHAT: &str = "reset the mapping";
+        let reset = self
+            .next_revision(portal, portal_item.revision)
+            .update_expression("SET mapping_reset = :reset, revision = :next")
+            .expression_attribute_values(":reset", AttributeValue::Bool(true))
+            .build()
+            .map_err(CallFailed::to(WHAT))?;
+        let gone = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::mapping(portal).item()))
+            .build()
+            .map_err(CallFailed::to(WHAT))?;
+        let request = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().update(reset).build())
+            .transact_items(TransactWriteItem::builder().delete(gone).build());
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(false),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+        }
+    }
+
+    /// These versions of the mapping, newest first; at most 100. One that there is not is left out.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read.
+    pub async fn mapping_versions(
+        &self,
+        portal: PortalId,
+        versions: impl IntoIterator<Item = u64>,
+    ) -> Result<Vec<StoredMapping>, CallFailed> {
+        const WHAT: &str = "read the mapping's versions";
+        let keys = versions.into_iter();
+        let mut keys: Vec<Item> = keys
+            .map(|version| Key::mapping_version(portal, version).item())
+            .collect();
+        let mut found: Vec<StoredMapping> = Vec::with_capacity(keys.len());
+        let mut pause = Pause::default();
+        while !keys.is_empty() {
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build();
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, wanted.map_err(CallFailed::to(WHAT))?)
+                .send()
+                .await
+                .map_err(CallFailed::sdk(WHAT))?;
+            for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                let item: MappingItem =
+                    serde_dynamo::from_item(item).map_err(CallFailed::malformed(WHAT))?;
+                found.push(item.into());
+            }
+            let rest = answer
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(&self.table);
+            keys = rest.map(|rest| rest.keys).unwrap_or_default();
+            if !keys.is_empty() {
+                // Too much for one answer, or DynamoDB had no capacity for these.
+                pause.wait().await;
+            }
+        }
+        found.sort_by_key(|stored| std::cmp::Reverse(stored.version));
+        Ok(found)
     }
 }

@@ -21,6 +21,8 @@ pub struct Portal {
     pub authorisation: Option<Authorisation>,
     /// The number of the last mapping that was saved, also if it was reset since; 0: none ever.
     pub last_mapping_version: u64,
+    /// Whether that one was reset, so that files are read with none.
+    pub mapping_reset: bool,
     /// Goes up with every change of settings or mapping, which must fit each other: who changes one says
     /// which state it was checked against.
     pub revision: u64,
@@ -32,6 +34,14 @@ pub struct Portal {
     pub baseline_rows: Option<u64>,
     /// What waits for a decision.
     pub hold: Option<OpenHold>,
+}
+
+impl Portal {
+    /// The number of the mapping that files are read with now; `None`: there is none.
+    pub fn mapping_version(&self) -> Option<u64> {
+        let ever = self.last_mapping_version > 0;
+        (ever && !self.mapping_reset).then_some(self.last_mapping_version)
+    }
 }
 
 /// What an operator sets up for a portal.
@@ -123,6 +133,9 @@ struct PortalItem {
     authorised_at: Option<String>,
     #[serde(default)]
     last_mapping_version: u64,
+    /// Absent while the last mapping is in use.
+    #[serde(default)]
+    mapping_reset: bool,
     revision: u64,
     #[serde(default)]
     newest_planned: Option<UploadOrder>,
@@ -151,6 +164,7 @@ impl From<PortalItem> for Portal {
                 .zip(item.authorised_at)
                 .map(|(by, at)| Authorisation { by, at }),
             last_mapping_version: item.last_mapping_version,
+            mapping_reset: item.mapping_reset,
             revision: item.revision,
             newest_planned: item.newest_planned,
             limits: item.limits.unwrap_or_default(),

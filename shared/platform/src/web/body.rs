@@ -1,4 +1,4 @@
-//! A JSON body, checked for size and form. What its values mean is the route's business.
+//! Bodies, checked for size and, where they are JSON, for form. What their values mean is the route's business.
 
 use super::Refusal;
 use axum::body::Bytes;
@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 /// Larger bodies are refused with 413.
 const MAX_BODY_BYTES: usize = 1_000_000;
 
-/// A body of the form of `T`.
-pub struct JsonBody<T>(pub T);
+/// A body of any bytes.
+pub struct AnyBody(pub Bytes);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+impl<S: Send + Sync> FromRequest<S> for AnyBody {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
@@ -23,6 +23,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         if body.len() > MAX_BODY_BYTES {
             return Err(Refusal::new(ProblemCode::BodyTooLarge));
         }
+        Ok(AnyBody(body))
+    }
+}
+
+/// A body of the form of `T`.
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let AnyBody(body) = AnyBody::from_request(request, state).await?;
         // Serde takes an array for a struct too, by the order of its fields.
         let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
         if first.is_some_and(|byte| *byte == b'[') {

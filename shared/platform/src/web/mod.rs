@@ -1,7 +1,8 @@
 //! What the functions behind the API share: who is calling, what a body must be, how a refusal looks.
 //!
 //! - `caller`: the token's claims -> a [`Caller`]; [`AdministratorOf`] and [`OperatorOf`] decide who may.
-//! - `body`: [`JsonBody`], checked for size and form.
+//! - `body`: [`JsonBody`], checked for size and form, and [`AnyBody`], for size alone.
+//! - `page`: [`limit_and_cursor`] of a list.
 //! - `refusal`: [`Refusal`], which becomes `application/problem+json` (RFC 9457).
 //!
 //! Authorisation is decided before anything of the request is validated: the extractors for callers take
@@ -9,10 +10,12 @@
 
 mod body;
 mod caller;
+mod page;
 mod refusal;
 
-pub use body::JsonBody;
+pub use body::{AnyBody, JsonBody};
 pub use caller::{AdministratorOf, Caller, OperatorOf};
+pub use page::limit_and_cursor;
 pub use refusal::Refusal;
 
 use crate::clock::Clock;

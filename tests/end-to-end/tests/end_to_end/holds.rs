@@ -124,10 +124,10 @@ async fn of_two_who_decide_at_once_one_is_heard() {
     assert_eq!(portal.users().await, users);
 }
 
-/// A mapping that is saved, an authorisation that is withdrawn: what was held waited for something else.
+/// A mapping that is saved or reset, an authorisation that is withdrawn: what was held waited for something else.
 #[tokio::test]
 async fn a_hold_ends_with_a_new_mapping_or_a_withdrawn_authorisation() {
-    for change in ["mapping", "authorisation"] {
+    for change in ["mapping", "reset", "authorisation"] {
         let (portal, upload, users) = held().await;
         match change {
             "mapping" => {
@@ -135,6 +135,10 @@ async fn a_hold_ends_with_a_new_mapping_or_a_withdrawn_authorisation() {
                     .call("PUT", "/feed/mapping", Some(mapping()))
                     .await
                     .expect(200)
+            }
+            "reset" => {
+                let reset = portal.call("DELETE", "/feed/mapping", None).await;
+                assert_eq!(reset.status, 204);
             }
             _ => assert_eq!(
                 portal

@@ -54,6 +54,15 @@ async fn logs_of_a_whole_run_errors_included_hold_nothing_personal() {
         .await
         .refused(422);
 
+    let sample = format!("Email,{NEEDLE}\n{NEEDLE}@x.example,\"{NEEDLE}\n");
+    let token = portal.stack.token("operator");
+    let inspect = format!("/portals/{}/feed/mapping/inspect", portal.id);
+    portal
+        .stack
+        .call_raw("POST", &inspect, Some(&token), Some(sample.into_bytes()))
+        .await
+        .expect(200);
+
     portal.rests().await;
     let users = portal.users().await;
     let user = users.values().next().unwrap().text("user_id");

@@ -5,7 +5,7 @@ use end_to_end::Portal;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-fn sample(name: &str) -> String {
+pub(crate) fn sample(name: &str) -> String {
     let path = format!("{}/../../events/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).unwrap()
 }
