@@ -36,6 +36,9 @@ pub(crate) enum Failure {
     /// The mapping that the upload began with is gone.
     #[error("the mapping that the upload is read with is gone")]
     MappingGone,
+    /// A hold that is to end is being written by somebody else.
+    #[error("the portal's hold is being decided at this moment")]
+    HoldInUse,
     /// The worker is not its portal's any more; somebody else goes on, or will.
     #[error("the lease of the portal was lost")]
     LeaseLost,
@@ -69,6 +72,7 @@ impl Failure {
             Failure::MalformedEvent(_)
             | Failure::Call(_)
             | Failure::NotPlanned(NotPlanned::RosterChanged)
+            | Failure::HoldInUse
             | Failure::LeaseLost
             | Failure::OutOfTime => true,
             Failure::Plan(_)
@@ -92,6 +96,7 @@ impl Failure {
             Failure::NotPlanned(_) => "NotPlanned",
             Failure::MappingGone => "MappingGone",
             Failure::FileGone => "FileGone",
+            Failure::HoldInUse => "HoldInUse",
             Failure::LeaseLost => "LeaseLost",
             Failure::OutOfTime => "OutOfTime",
             Failure::Hopeless => "Hopeless",

@@ -65,7 +65,8 @@ pub(crate) async fn supersede(run: &mut Run<'_>) -> Result<(), Failure> {
 /// The file is refused as a whole; no user was written.
 pub(crate) async fn reject(run: &mut Run<'_>, mut problems: Vec<Problem>) -> Result<(), Failure> {
     let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
-    let mut report = run.feed.reports.begin(portal, upload, Document::Report);
+    let reports = &run.feed.reports;
+    let mut report = reports.begin(portal, upload, run.saved().run, Document::Report);
     report.write(&rejection(&problems)).await?;
     report.finish().await?;
     problems.truncate(SHOWN_PROBLEMS);

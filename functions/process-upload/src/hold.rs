@@ -71,5 +71,13 @@ async fn end(feed: &Feed, portal_id: PortalId, hold: &OpenHold) -> Result<(), Fa
         .end_hold(portal_id, hold.upload_id, Decision::Superseded)
         .await?;
     tracing::info!(%portal_id, upload_id = %hold.upload_id, ended, "the hold has ended by itself");
+    if !ended {
+        // Somebody has decided it, or is writing it at this moment: then it is not certain that it ends.
+        let portal = feed.table.portal(portal_id).await?;
+        let open = portal.and_then(|portal| portal.hold);
+        if open.is_some_and(|open| open.upload_id == hold.upload_id) {
+            return Err(Failure::HoldInUse);
+        }
+    }
     Ok(())
 }

@@ -9,7 +9,9 @@ use futures_util::{StreamExt, TryStreamExt};
 use mapping::file::{FileReader, Row};
 use mapping::identity::{EmailKey, PortalId, UserId};
 use mapping::mapping::Mapping;
-use mapping::plan::{Approval, Circumstances, Comparing, Joined, Naming, NotPlanned, Plan};
+use mapping::plan::{
+    Applied, Approval, Circumstances, Comparing, Joined, Naming, NotPlanned, Plan,
+};
 use mapping::record::{Person, UserRecord};
 use mapping::scan::Scan;
 use mapping::user::User;
@@ -53,7 +55,7 @@ pub(crate) async fn plan(
 pub(crate) async fn approved(
     run: &mut Run<'_>,
     mapping: &Mapping,
-    first: &Plan,
+    first: Applied<'_>,
 ) -> Result<Plan, Failure> {
     let mut approval = Approval::of(first);
     let scan = match approval.creates() {

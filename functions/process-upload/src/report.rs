@@ -21,7 +21,7 @@ pub(crate) async fn write(
     approved: Option<Applied<'_>>,
 ) -> Result<Vec<Problem>, Failure> {
     let reports = run.feed.reports.clone();
-    let mut documents = Documents::begin(&reports, run.upload.portal_id, run.upload.upload_id);
+    let mut documents = Documents::begin(&reports, run);
     let mut reporter = Reporter::new(mapping, applied, approved);
 
     // A file that changes nothing and has no problem is not read again to say so.
@@ -56,18 +56,22 @@ struct Documents<'r> {
     reports: &'r ReportsBucket,
     portal: PortalId,
     upload: UploadId,
+    run: u32,
     report: DocumentWriter,
     rejected: Option<DocumentWriter>,
     held: Option<DocumentWriter>,
 }
 
 impl<'r> Documents<'r> {
-    fn begin(reports: &'r ReportsBucket, portal: PortalId, upload: UploadId) -> Self {
+    fn begin(reports: &'r ReportsBucket, run: &Run<'_>) -> Self {
+        let (portal, upload) = (run.upload.portal_id, run.upload.upload_id);
+        let run = run.saved().run;
         Documents {
             reports,
             portal,
             upload,
-            report: reports.begin(portal, upload, Document::Report),
+            run,
+            report: reports.begin(portal, upload, run, Document::Report),
             rejected: None,
             held: None,
         }
@@ -85,7 +89,10 @@ impl<'r> Documents<'r> {
             (Document::Held, &mut self.held, reporter.take_held()),
         ] {
             if !lines.is_empty() {
-                let begin = || self.reports.begin(self.portal, self.upload, document);
+                let begin = || {
+                    self.reports
+                        .begin(self.portal, self.upload, self.run, document)
+                };
                 writer.get_or_insert_with(begin).write(&lines).await?;
             }
         }

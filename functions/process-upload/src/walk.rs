@@ -63,8 +63,12 @@ async fn steps(run: &mut Run<'_>) -> Result<bool, Failure> {
     // half of it already, and is no ground to plan on.
     let plan = match (run.saved().plan_by, &first) {
         (Some(_), _) => kept_plan(run, run.saved()).await?,
-        (None, Some((first, _))) => {
+        (None, Some((first, exceptions))) => {
             let mapping = mapping.clone().with_groups(first.groups.clone());
+            let first = planned::Applied {
+                plan: first,
+                exceptions,
+            };
             let plan = plan::approved(run, &mapping, first).await?;
             keep(run, &plan).await?;
             plan

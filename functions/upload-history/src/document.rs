@@ -72,7 +72,13 @@ async fn link(
     }
     let link = context
         .reports
-        .link(upload.portal_id, upload.upload_id, document, now)
+        .link(
+            upload.portal_id,
+            upload.upload_id,
+            upload.reported_by_run(),
+            document,
+            now,
+        )
         .await?;
     Ok(Json(link.into()))
 }

@@ -223,12 +223,17 @@ impl Document {
         }
     }
 
-    fn key(self, portal: PortalId, upload: UploadId) -> String {
-        let below = match self {
-            Document::Report | Document::Rejected => "",
-            Document::Held => "work/",
-        };
-        format!("{below}{portal}/{upload}/{}", self.file_name())
+    /// Those of a second run stand beside those of the first: a write of the first that arrives late replaces
+    /// nothing.
+    fn key(self, portal: PortalId, upload: UploadId, run: u32) -> String {
+        let name = self.file_name();
+        match (self, run) {
+            (Document::Report | Document::Rejected, 1) => format!("{portal}/{upload}/{name}"),
+            (Document::Report | Document::Rejected, run) => {
+                format!("{portal}/{upload}/{run}/{name}")
+            }
+            (Document::Held, _) => format!("work/{portal}/{upload}/{name}"),
+        }
     }
 }
 
@@ -389,7 +394,7 @@ impl ReportsBucket {
             .client
             .get_object()
             .bucket(&self.bucket)
-            .key(Document::Held.key(portal, upload))
+            .key(Document::Held.key(portal, upload, 1))
             .range(format!("bytes={from}-{}", to - 1));
         match request.send().await {
             Ok(answer) => {
@@ -404,18 +409,24 @@ impl ReportsBucket {
         }
     }
 
-    /// Begins to write a document.
-    pub fn begin(&self, portal: PortalId, upload: UploadId, document: Document) -> DocumentWriter {
+    /// Begins to write a document of a run.
+    pub fn begin(
+        &self,
+        portal: PortalId,
+        upload: UploadId,
+        run: u32,
+        document: Document,
+    ) -> DocumentWriter {
         DocumentWriter {
             client: self.client.clone(),
             bucket: self.bucket.clone(),
-            key: document.key(portal, upload),
+            key: document.key(portal, upload, run),
             buffer: Vec::new(),
             multipart: None,
         }
     }
 
-    /// A link to a document that was written.
+    /// A link to a document that was written by a run.
     ///
     /// # Errors
     ///
@@ -424,6 +435,7 @@ impl ReportsBucket {
         &self,
         portal: PortalId,
         upload: UploadId,
+        run: u32,
         document: Document,
         now: Timestamp,
     ) -> Result<Link, CallFailed> {
@@ -434,7 +446,7 @@ impl ReportsBucket {
             .client
             .get_object()
             .bucket(&self.bucket)
-            .key(document.key(portal, upload))
+            .key(document.key(portal, upload, run))
             .response_content_type("text/csv; charset=utf-8")
             .response_content_disposition(format!("attachment; filename=\"{upload}-{name}\""))
             .presigned(lifetime)

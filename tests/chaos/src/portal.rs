@@ -321,9 +321,15 @@ impl<'c> Portal<'c> {
         }
         for upload in self.uploads().await {
             let id = upload["upload_id"].as_str().unwrap();
+            // Of the second run, once that has ended.
+            let run = if upload["held"]["decision"] == "approve" {
+                "2/"
+            } else {
+                ""
+            };
             documents.push((
-                self.document(id, "report.csv").await,
-                self.document(id, "rejected.csv").await,
+                self.document(id, &format!("{run}report.csv")).await,
+                self.document(id, &format!("{run}rejected.csv")).await,
             ));
             let shown = [
                 "file_name",

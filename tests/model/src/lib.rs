@@ -1,4 +1,4 @@
-//! A model of how uploads are processed, explored exhaustively: queue, lease and fencing on a simulated
+//! A model of how uploads are processed, explored exhaustively: queue, lease, fencing and holds on a simulated
 //! clock and store, with workers whose steps are the calls that `process-upload` makes, in its order.
 //!
 //! - `store.rs`: what the cloud keeps of one portal.
@@ -10,7 +10,7 @@
 //!
 //! Which worlds are explored is said by the tests. A call is sent when the worker comes to it and reaches the
 //! store at any later time, so a worker that is stopped, a slow network and a late write are one and the same
-//! here. What never changes (the mapping, the file) is not read in the model.
+//! here. What never changes (the file, what a mapping says) is not read in the model.
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is how a test fails")]
 
@@ -22,7 +22,7 @@ mod worker;
 mod world;
 
 pub use search::{Explored, Violation, explore};
-pub use store::{End, Outcome, PEOPLE, Rows, Status};
+pub use store::{Decision, End, Outcome, PEOPLE, Rows, Status};
 
 use mapping::order::{Sequencer, UploadOrder};
 
@@ -33,6 +33,8 @@ pub struct File {
     pub order: UploadOrder,
     /// `None`: the file has no row of them.
     pub rows: [Option<u8>; PEOPLE],
+    /// Whose row also makes them inactive; all of that is held.
+    pub disables: [bool; PEOPLE],
 }
 
 impl File {
@@ -43,13 +45,27 @@ impl File {
             key: key.to_owned(),
             sequencer: Sequencer::parse(&format!("{second:02X}")),
         };
-        File { order, rows }
+        File {
+            order,
+            rows,
+            disables: [false; PEOPLE],
+        }
+    }
+
+    /// The same, and these people become inactive by it, which is held.
+    #[must_use]
+    pub fn that_disables(self, disables: [bool; PEOPLE]) -> Self {
+        File { disables, ..self }
     }
 }
 
 /// Where a scenario departs from the code: breakages, which must be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
+    /// Both runs of an upload write their report to the same place.
+    OneReportForBothRuns,
+    /// The second run believes the versions that the first one foresaw, also where it went otherwise.
+    ExceptionsNotLookedAt,
     /// Progress is stored without looking at the fence.
     ProgressWithoutFence,
     /// An upload is taken up even if a later lease has it.
@@ -102,6 +118,32 @@ pub enum Departure {
     MovesDespitePlan,
     /// An address is changed even if somebody else has the portal's lease.
     MovesWithoutLease,
+    /// A plan is kept by upload and token alone, whichever run it is of.
+    PlanKeyWithoutRun,
+    /// The same of exceptions.
+    ExceptionsKeyWithoutRun,
+    /// What a run stores of an upload is stored whichever run the upload has.
+    NoRunNumber,
+    /// A hold is approved whatever the upload and the portal are by then.
+    ApprovedUnseen,
+    /// An approval leaves plan, position and exceptions of the first run where they are.
+    FirstRunNotPutAside,
+    /// An approval leaves the upload's entry in the queue to nobody.
+    ApprovedWithoutEntry,
+    /// It is not looked whether something has ended the hold before it begins.
+    NoLookBeforeHold,
+    /// The same right after it has begun.
+    NoLookAfterHold,
+    /// The same when the approved run begins.
+    NoLookAtBegin,
+    /// A newer file that is planned leaves the older one's hold.
+    HoldNotEnded,
+    /// A replay that is planned leaves the hold of what it repeats.
+    HoldNotEndedByReplay,
+    /// The entry of an upload that has ended leaves the queue even if an approval has put another in its place.
+    AnyEntryLeaves,
+    /// What an upload wrote itself is recognised by the upload alone, and not by its run.
+    RecognisedByUpload,
 }
 
 /// A world to explore: what there is, what may go wrong, and how often.
@@ -109,6 +151,8 @@ pub enum Departure {
 pub struct Scenario {
     /// Their uploads are numbered as they stand here.
     pub files: Vec<File>,
+    /// Files that came before everything else, one after the other and undisturbed.
+    pub before: Vec<usize>,
     /// One worker each; the file that its event is about.
     pub events: Vec<usize>,
     /// What people have at first; `None`: they are not there yet.
@@ -133,6 +177,11 @@ pub struct Scenario {
     pub moves: Vec<usize>,
     /// The same as the code has it: each by somebody who takes the lease for it, beside the workers.
     pub movers: Vec<usize>,
+    /// Who decides a hold of which upload, and how: each comes as soon as that is held, or later, beside the
+    /// workers.
+    pub decisions: Vec<(usize, Decision)>,
+    /// Whether somebody saves a new mapping, at any time. It reads files as the old one does.
+    pub new_mapping: bool,
     /// How often a person who is being changed elsewhere is decided again.
     pub tries: u8,
     /// How often an upload is taken up without coming forward.
@@ -146,6 +195,11 @@ pub struct Scenario {
 impl Scenario {
     fn has(&self, departure: Departure) -> bool {
         self.departures.contains(&departure)
+    }
+
+    /// Whether there can be holds at all.
+    fn has_holds(&self) -> bool {
+        self.files.iter().any(|file| file.disables.contains(&true))
     }
 
     /// The first file that has the key of this one.

@@ -1,9 +1,9 @@
-//! A worker, call by call (`handler`, `claim`, `turn`, `walk`, `admit`, `run`, `apply`, `report` and `finish`
-//! of `process-upload`). What it knows between two calls is all that a crash takes away.
+//! A worker, call by call (`handler`, `claim`, `turn`, `walk`, `admit`, `run`, `hold`, `apply`, `report` and
+//! `finish` of `process-upload`; `held` of `upload-history`). What it knows between two calls is all that a crash takes away.
 
 use crate::store::{
-    Exceptions, LEASE, Lease, Outcome, Person, Plan, Record, Rows, SILENT, Saved, Status, Store,
-    Upload, Write, comes_too_late,
+    Decision, Entry, Exceptions, Hold, LEASE, Lease, Outcome, Person, Plan, Record, Rows, SILENT,
+    Saved, Status, Store, Upload, Write, comes_too_late,
 };
 use crate::{Departure, PEOPLE, Scenario};
 
@@ -16,6 +16,23 @@ pub(crate) enum Event {
     Wake,
     /// Somebody in the portal gives a person another address (`manage-users`).
     Move(usize),
+    /// Somebody decides the hold of an upload (`upload-history`).
+    Decide(usize, Decision),
+    /// Somebody saves a mapping (`configure-feed`).
+    NewMapping,
+}
+
+/// What follows when it was looked whether something has ended the portal's hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Then {
+    /// The run that has planned a newer file applies it.
+    Apply,
+    /// The run that left a hold behind has ended.
+    NextInQueue,
+    /// This hold is decided.
+    Decide(usize, Decision),
+    /// Nothing.
+    Nothing,
 }
 
 /// Of a row's person.
@@ -41,9 +58,10 @@ pub(crate) enum Call {
     ReadLeaseAgain(Grip),
     GiveBackUnused,
     NextInQueue,
-    TakeUp(usize),
-    ReadTakenUp(usize),
-    LeaveQueue(usize),
+    /// What the queue says: which upload, and for which run.
+    TakeUp(usize, u8),
+    ReadTakenUp(usize, u8),
+    LeaveQueue(usize, u8),
     PlannedOfKey,
     PlannedOfPortal {
         of_key: Option<usize>,
@@ -56,6 +74,8 @@ pub(crate) enum Call {
     },
     ReadPlanned,
     ReadKeptPlan,
+    LookAtBegin,
+    ReadFirstRun,
     ReadExceptions,
     ReadPerson {
         step: usize,
@@ -69,9 +89,22 @@ pub(crate) enum Call {
     },
     KeepExceptions,
     WriteReport,
+    LookBeforeHold,
     LeaveQueueBefore,
     Finish,
     ReadEnded,
+    PutMapping,
+    FindHeld(usize, Decision),
+    ReadHold(Then),
+    EndHold {
+        upload: usize,
+        decision: Decision,
+        then: Then,
+    },
+    Approve {
+        upload: usize,
+        first: Saved,
+    },
     LookForPlanned(usize),
     ReadMoved(usize),
     Move {
@@ -86,7 +119,13 @@ impl Call {
     pub(crate) fn is_transaction(&self) -> bool {
         matches!(
             self,
-            Call::Claim(_) | Call::PutPlanned { .. } | Call::Finish | Call::Move { .. }
+            Call::Claim(_)
+                | Call::PutPlanned { .. }
+                | Call::Finish
+                | Call::PutMapping
+                | Call::EndHold { .. }
+                | Call::Approve { .. }
+                | Call::Move { .. }
         )
     }
 }
@@ -124,8 +163,16 @@ impl Grip {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Run {
     pub(crate) upload: usize,
+    /// The first, or the second.
+    pub(crate) number: u8,
     record: Record,
     saved: Saved,
+    /// Of the first run, if this is the second.
+    first: Option<Saved>,
+    pub(crate) first_plan: Plan,
+    first_exceptions: Exceptions,
+    /// It is the second, and its hold was superseded when the upload was taken up.
+    pub(crate) comes_too_late: bool,
     came_forward: bool,
     plan: Plan,
     exceptions: Exceptions,
@@ -136,11 +183,31 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Where the exceptions are kept that are counted on.
-    fn exceptions_key(&self, s: &Scenario) -> (usize, u8, usize) {
+    /// Where the plan of a run is kept, under this token.
+    fn plan_key(&self, s: &Scenario, run: u8, token: u8) -> (usize, u8, u8) {
+        let any = s.has(Departure::PlanKeyWithoutRun);
+        (self.upload, if any { 1 } else { run }, token)
+    }
+
+    /// Where the exceptions of a run are kept that are counted on; `None`: there are none.
+    fn exceptions_key(
+        &self,
+        s: &Scenario,
+        run: u8,
+        saved: Saved,
+    ) -> Option<(usize, u8, u8, usize)> {
         let by_token = s.has(Departure::ExceptionsByToken);
-        let position = if by_token { 0 } else { self.saved.applied };
-        (self.upload, self.saved.exceptions_by.unwrap(), position)
+        let position = if by_token { 0 } else { saved.applied };
+        let any = s.has(Departure::ExceptionsKeyWithoutRun);
+        let run = if any { 1 } else { run };
+        Some((self.upload, run, saved.exceptions_by?, position))
+    }
+
+    fn hold(&self) -> Hold {
+        Hold {
+            upload: self.upload,
+            mapping: self.record.mapping.unwrap_or(0),
+        }
     }
 }
 
@@ -165,6 +232,8 @@ impl Worker {
                 None => Call::None,
                 Some(Event::File(upload)) => Call::Claim(upload),
                 Some(Event::Wake | Event::Move(_)) => Call::ReadLease,
+                Some(Event::Decide(upload, decision)) => Call::FindHeld(upload, decision),
+                Some(Event::NewMapping) => Call::PutMapping,
             },
             own_is_running: false,
             first_seen: None,
@@ -255,7 +324,11 @@ impl Turn<'_> {
 
     /// The invocation has ended well.
     fn done(&self) -> Vec<Worker> {
-        vec![Worker::begin(None)]
+        let looks = self.w.event == Some(Event::Wake) && self.s.has_holds();
+        match looks && !matches!(self.w.call, Call::ReadHold(_) | Call::EndHold { .. }) {
+            true => self.to(Call::ReadHold(Then::Nothing)),
+            false => vec![Worker::begin(None)],
+        }
     }
 
     /// The invocation has failed, mostly because the lease is somebody else's.
@@ -282,7 +355,7 @@ impl Turn<'_> {
             }
             Call::Claim(upload) => {
                 self.store.uploads[upload] = Some(Upload::new());
-                self.store.queue.insert(upload, false);
+                self.put_in_queue(upload, 1);
                 self.to(Call::ReadLease)
             }
             Call::ReadClaimed(upload) => {
@@ -294,7 +367,8 @@ impl Turn<'_> {
             }
             Call::PutInQueue(upload, status) => {
                 let planned = status == Status::Applying;
-                self.store.queue.entry(upload).or_insert(planned);
+                let entry = Entry { planned, run: 1 };
+                self.store.queue.entry(upload).or_insert(entry);
                 self.w.own_is_running = status != Status::Queued;
                 self.to(Call::ReadLease)
             }
@@ -339,11 +413,11 @@ impl Turn<'_> {
                 self.w.run = None;
                 let planned_first = !s.has(Departure::PlannedNotFirst);
                 match self.store.next_in_queue(s, planned_first) {
-                    Some(upload) => self.to(Call::TakeUp(upload)),
+                    Some((upload, entry)) => self.to(Call::TakeUp(upload, entry.run)),
                     None => self.to(Call::GiveBack),
                 }
             }
-            Call::TakeUp(upload) => {
+            Call::TakeUp(upload, run) => {
                 let token = self.token();
                 let any = s.has(Departure::TakeUpWithoutFence);
                 match &mut self.store.uploads[upload] {
@@ -353,20 +427,23 @@ impl Turn<'_> {
                         let item = item.clone();
                         self.walk(upload, &item)
                     }
-                    _ => self.to(Call::ReadTakenUp(upload)),
+                    _ => self.to(Call::ReadTakenUp(upload, run)),
                 }
             }
-            Call::ReadTakenUp(upload) => {
+            Call::ReadTakenUp(upload, run) => {
                 let item = self.store.uploads[upload].clone().unwrap();
                 let leaves = item.has_ended() || s.has(Departure::OvertakenLeaves);
                 match item.fence == self.token() && !item.has_ended() {
                     true => self.walk(upload, &item),
-                    false if leaves => self.to(Call::LeaveQueue(upload)),
+                    false if leaves => self.to(Call::LeaveQueue(upload, run)),
                     false => self.failed(),
                 }
             }
-            Call::LeaveQueue(upload) => {
-                self.store.queue.remove(&upload);
+            Call::LeaveQueue(upload, run) => {
+                let found = self.store.queue.get(&upload);
+                if found.is_some_and(|found| found.run == run) || s.has(Departure::AnyEntryLeaves) {
+                    self.store.queue.remove(&upload);
+                }
                 self.to(Call::NextInQueue)
             }
 
@@ -385,35 +462,75 @@ impl Turn<'_> {
                     self.enter(Status::Rejected);
                     return self.to(Call::WriteReport);
                 }
+                let mapping = self.store.mapping;
+                self.run().record.mapping.get_or_insert(mapping);
                 self.scan()
             }
             Call::PutProgress => self.put_progress(),
             Call::ReadRosterAndPeople => {
-                let upload = self.run().upload;
-                self.run().plan = self.store.plan(s, upload);
+                let run = self.w.run.as_mut().unwrap();
+                run.plan = match run.first {
+                    Some(_) => {
+                        let met = &run.first_exceptions;
+                        self.store.plan_approved(s, &run.first_plan, met)
+                    }
+                    None => self.store.plan(s, run.upload),
+                };
                 self.to(Call::KeepPlan)
             }
             Call::KeepPlan => self.keep_plan(),
             Call::PutPlanned { of_portal } => self.put_planned(of_portal),
-            Call::ReadPlanned if self.is_stored() => self.apply(),
+            Call::ReadPlanned if self.is_stored() => self.planned(),
             Call::ReadKeptPlan => {
                 let run = self.w.run.as_mut().unwrap();
-                let key = (run.upload, run.saved.plan_by.unwrap());
-                run.plan = self.store.plans[&key].clone();
-                self.apply()
+                let key = run.plan_key(s, run.number, run.saved.plan_by.unwrap());
+                match self.store.plans.get(&key) {
+                    Some(kept) => run.plan = kept.clone(),
+                    None => return self.failed(),
+                }
+                self.planned()
+            }
+
+            // What was held is approved.
+            Call::LookAtBegin => {
+                let hold = self.run().hold();
+                if self.store.is_superseded(s, hold) {
+                    self.run().record.decision = Some(Decision::Superseded);
+                    self.enter(Status::Completed);
+                    return self.to(Call::Finish);
+                }
+                self.to(Call::ReadFirstRun)
+            }
+            Call::ReadFirstRun => {
+                let run = self.w.run.as_mut().unwrap();
+                let first = run.first.unwrap();
+                let key = run.plan_key(s, 1, first.plan_by.unwrap());
+                run.first_plan = self.store.plans[&key].clone();
+                let exceptions = run.exceptions_key(s, 1, first);
+                match exceptions.map(|key| self.store.exceptions.get(&key)) {
+                    Some(Some(kept)) => run.first_exceptions = *kept,
+                    Some(None) => return self.failed(),
+                    None => {}
+                }
+                if run.saved.plan_by.is_some() {
+                    return self.to(Call::ReadKeptPlan);
+                }
+                self.enter(Status::Planning);
+                self.to(Call::PutProgress)
             }
 
             // The plan is applied.
             Call::ReadExceptions => {
                 let run = self.w.run.as_mut().unwrap();
-                match self.store.exceptions.get(&run.exceptions_key(s)) {
+                let key = run.exceptions_key(s, run.number, run.saved).unwrap();
+                match self.store.exceptions.get(&key) {
                     Some(kept) => run.exceptions = *kept,
                     None => return self.failed(),
                 }
                 self.go_on()
             }
             Call::ReadPerson { step, refused } => {
-                let found = self.store.people[self.run().plan[step].0].clone();
+                let found = self.store.people[self.run().plan.steps[step].0].clone();
                 self.decide(step, found, refused, Id::First)
             }
             Call::WritePerson {
@@ -425,7 +542,7 @@ impl Turn<'_> {
             Call::KeepExceptions => {
                 let (token, run) = (self.token(), self.w.run.as_mut().unwrap());
                 run.saved.exceptions_by = Some(token);
-                let key = run.exceptions_key(s);
+                let key = run.exceptions_key(s, run.number, run.saved).unwrap();
                 self.store.exceptions.insert(key, run.exceptions);
                 self.to(Call::PutProgress)
             }
@@ -434,16 +551,28 @@ impl Turn<'_> {
             Call::WriteReport => {
                 let rejected = self.run().record.status == Status::Rejected;
                 let rows = (!rejected).then(|| self.rows());
-                let upload = self.run().upload;
-                self.store.reports[upload] = Some(rows);
+                self.write_report(rows);
                 if !rejected {
                     self.run().record.rows = rows;
                     self.enter(Status::Completed);
+                }
+                let run = self.run();
+                if run.first.is_none() && !run.plan.held.is_empty() {
+                    return self.to(Call::LookBeforeHold);
                 }
                 match s.has(Departure::EntryGoesFirst) {
                     true => self.to(Call::LeaveQueueBefore),
                     false => self.to(Call::Finish),
                 }
+            }
+            Call::LookBeforeHold => {
+                let hold = self.run().hold();
+                let looks = !s.has(Departure::NoLookBeforeHold);
+                match looks && self.store.is_superseded(s, hold) {
+                    true => self.run().record.decision = Some(Decision::Superseded),
+                    false => self.run().record.status = Status::Held,
+                }
+                self.to(Call::Finish)
             }
             Call::LeaveQueueBefore => {
                 let upload = self.run().upload;
@@ -453,19 +582,62 @@ impl Turn<'_> {
             Call::Finish => {
                 let token = self.token();
                 let run = self.w.run.as_ref().unwrap();
-                let Some(item) = self.store.still_ours(run.upload, token) else {
+                let of_run = (run.upload, run.number);
+                let Some(item) = self.store.still_ours(s, of_run, token) else {
                     return self.to(Call::ReadEnded);
                 };
                 item.put(run.record, run.saved, true);
                 self.store.queue.remove(&run.upload);
-                self.to(Call::NextInQueue)
+                if run.record.status == Status::Held {
+                    self.store.hold = Some(run.hold());
+                }
+                self.ended()
             }
-            Call::ReadEnded if self.is_stored() => self.to(Call::NextInQueue),
+            Call::ReadEnded if self.is_stored() => self.ended(),
             Call::ReadPlanned | Call::ReadEnded => self.failed(),
+
+            // A hold ends, or is approved.
+            Call::PutMapping => {
+                self.store.mapping += 1;
+                self.to(Call::ReadHold(Then::Nothing))
+            }
+            Call::FindHeld(upload, decision) => {
+                let item = self.store.uploads[upload].as_ref();
+                match item.is_some_and(|item| item.record.status == Status::Held) {
+                    true => self.to(Call::ReadHold(Then::Decide(upload, decision))),
+                    false => vec![self.w.clone()],
+                }
+            }
+            Call::ReadHold(then) => self.read_hold(then),
+            Call::EndHold {
+                upload,
+                decision,
+                then,
+            } => {
+                self.store.decide(s, upload, decision);
+                self.then(then)
+            }
+            Call::Approve { upload, first } => {
+                let Some(item) = self.store.decide(s, upload, Decision::Approve) else {
+                    return self.done();
+                };
+                item.record.status = Status::Queued;
+                item.record.furthest = Status::Queued;
+                item.run = 2;
+                item.first = first;
+                item.attempts = 0;
+                if !s.has(Departure::FirstRunNotPutAside) {
+                    item.saved = Saved::default();
+                }
+                if !s.has(Departure::ApprovedWithoutEntry) {
+                    self.put_in_queue(upload, 2);
+                }
+                vec![Worker::begin(Some(Event::Wake))]
+            }
 
             // Somebody gets another address.
             Call::LookForPlanned(who) => {
-                let planned = self.store.queue.values().any(|planned| *planned);
+                let planned = self.store.queue.values().any(|entry| entry.planned);
                 match planned && !s.has(Departure::MovesDespitePlan) {
                     true => self.to(Call::GiveBack),
                     false => self.to(Call::ReadMoved(who)),
@@ -533,6 +705,11 @@ impl Turn<'_> {
         self.to(Call::NextInQueue)
     }
 
+    fn put_in_queue(&mut self, upload: usize, run: u8) {
+        let planned = false;
+        self.store.queue.insert(upload, Entry { planned, run });
+    }
+
     fn give_back(&mut self) {
         let lease = &mut self.store.lease;
         if self.w.grip.take().is_some_and(|grip| grip.is_of(lease)) {
@@ -541,21 +718,33 @@ impl Turn<'_> {
     }
 
     fn walk(&mut self, upload: usize, item: &Upload) -> Vec<Worker> {
-        self.w.run = Some(Box::new(Run {
+        let first = (item.run > 1).then_some(item.first);
+        let mut run = Run {
             upload,
+            number: item.run,
             record: item.record,
             saved: item.saved,
+            first,
+            first_plan: Plan::default(),
+            first_exceptions: Exceptions::default(),
+            comes_too_late: false,
             came_forward: false,
             plan: Plan::default(),
             exceptions: Exceptions::default(),
             done: [false; PEOPLE],
             due: true,
-        }));
+        };
+        run.comes_too_late = first.is_some() && self.store.is_superseded(self.s, run.hold());
+        self.w.run = Some(Box::new(run));
         if item.attempts > self.s.takeovers {
             self.enter(Status::Failed);
             return self.to(Call::Finish);
         }
         match item.saved.plan_by {
+            None if first.is_some() && !self.s.has(Departure::NoLookAtBegin) => {
+                self.to(Call::LookAtBegin)
+            }
+            _ if first.is_some() => self.to(Call::ReadFirstRun),
             None => self.to(Call::PlannedOfKey),
             Some(_) if self.s.has(Departure::KeptPlanReplanned) => self.scan(),
             Some(_) => self.to(Call::ReadKeptPlan),
@@ -578,9 +767,10 @@ impl Turn<'_> {
         let token = self.token();
         let any = self.s.has(Departure::ProgressWithoutFence);
         let run = self.w.run.as_mut().unwrap();
+        let of_run = (run.upload, run.number);
         let item = match any {
             true => self.store.uploads[run.upload].as_mut(),
-            false => self.store.still_ours(run.upload, token),
+            false => self.store.still_ours(self.s, of_run, token),
         };
         let goes_back = |item: &Upload| {
             let (ours, theirs) = (run.saved, item.saved);
@@ -607,17 +797,20 @@ impl Turn<'_> {
     fn keep_plan(&mut self) -> Vec<Worker> {
         let (token, run) = (self.token(), self.w.run.as_mut().unwrap());
         if self.s.has(Departure::PlanKeptOnce) {
-            let kept = self.store.plans.entry((run.upload, 0));
+            let kept = self.store.plans.entry((run.upload, run.number, 0));
             run.plan = kept.or_insert(run.plan.clone()).clone();
         }
-        let plan = run.plan.clone();
-        self.store.plans.insert((run.upload, token), plan);
+        let (key, plan) = (run.plan_key(self.s, run.number, token), run.plan.clone());
+        self.store.plans.insert(key, plan);
         run.saved = Saved {
             plan_by: Some(token),
             ..Saved::default()
         };
         self.enter(Status::Applying);
-        self.to(Call::PlannedOfKey)
+        match self.run().first {
+            Some(_) => self.to(Call::PutPlanned { of_portal: None }),
+            None => self.to(Call::PlannedOfKey),
+        }
     }
 
     fn put_planned(&mut self, of_portal: Option<usize>) -> Vec<Worker> {
@@ -626,18 +819,84 @@ impl Turn<'_> {
         let upload = run.upload;
         let held = self.store.lease.token == token || self.s.has(Departure::PlannedWithoutLease);
         let queued = self.store.queue.contains_key(&upload);
-        match self.store.still_ours(upload, token) {
+        let of_run = (upload, run.number);
+        match self.store.still_ours(self.s, of_run, token) {
             Some(item) if held && queued => item.put(run.record, run.saved, true),
             _ => return self.to(Call::ReadPlanned),
         }
+        if let Some(entry) = self.store.queue.get_mut(&upload) {
+            entry.planned = true;
+        }
         let order = |upload: usize| &self.s.files[upload].order;
-        self.store.queue.insert(upload, true);
+        if run.first.is_some() {
+            // It has counted before.
+            return self.planned();
+        }
         let key = self.s.key_of(upload);
         self.store.newest_of_key.insert(key, upload);
         if of_portal.is_none_or(|newest| order(newest) < order(upload)) {
             self.store.newest_planned = Some(upload);
         }
-        self.apply()
+        self.planned()
+    }
+
+    /// A hold of an older file has waited too long.
+    fn planned(&mut self) -> Vec<Worker> {
+        let ends_older = self.s.has_holds() && !self.s.has(Departure::HoldNotEnded);
+        match ends_older && self.run().first.is_none() {
+            true => self.to(Call::ReadHold(Then::Apply)),
+            false => self.apply(),
+        }
+    }
+
+    /// A hold that begins may have ended meanwhile.
+    fn ended(&mut self) -> Vec<Worker> {
+        let looks = !self.s.has(Departure::NoLookAfterHold);
+        match looks && self.run().record.status == Status::Held {
+            true => self.to(Call::ReadHold(Then::NextInQueue)),
+            false => self.to(Call::NextInQueue),
+        }
+    }
+
+    /// Whether something has ended the portal's hold, and what follows then.
+    fn read_hold(&mut self, then: Then) -> Vec<Worker> {
+        let is_too_late = |hold: &Hold| match then {
+            Then::Apply => self.is_older(hold.upload),
+            Then::Decide(upload, _) if hold.upload != upload => false,
+            _ => self.store.is_superseded(self.s, *hold),
+        };
+        let too_late = self.store.hold.filter(is_too_late);
+        let (upload, decision, then) = match (too_late, then) {
+            (Some(hold), Then::Decide(..)) => (hold.upload, Decision::Superseded, Then::Nothing),
+            (Some(hold), _) => (hold.upload, Decision::Superseded, then),
+            (None, Then::Decide(upload, Decision::Approve)) => {
+                let first = self.store.uploads[upload].as_ref().unwrap().saved;
+                return self.to(Call::Approve { upload, first });
+            }
+            (None, Then::Decide(upload, decision)) => (upload, decision, Then::Nothing),
+            (None, _) => return self.then(then),
+        };
+        self.to(Call::EndHold {
+            upload,
+            decision,
+            then,
+        })
+    }
+
+    /// Whether an upload is of an older file than this run, or of the same one, which is being replayed.
+    fn is_older(&self, upload: usize) -> bool {
+        let ours = self.w.run.as_ref().unwrap().upload;
+        let order = |upload: usize| &self.s.files[upload].order;
+        let replays = ours != upload && !self.s.has(Departure::HoldNotEndedByReplay);
+        order(upload) < order(ours) || replays && order(upload) == order(ours)
+    }
+
+    fn then(&mut self, then: Then) -> Vec<Worker> {
+        match then {
+            Then::Apply => self.apply(),
+            Then::NextInQueue => self.to(Call::NextInQueue),
+            Then::Decide(..) | Then::Nothing => self.done(),
+        }
     }
 
     /// A transaction was refused: whether that is because it was done before.
@@ -651,7 +910,12 @@ impl Turn<'_> {
     fn apply(&mut self) -> Vec<Worker> {
         self.enter(Status::Applying);
         let run = self.run();
-        run.done = std::array::from_fn(|step| step < run.saved.applied);
+        // Nothing is done for whoever the plan leaves alone.
+        let is_done = |step: usize| {
+            let planned = run.plan.steps.get(step);
+            planned.is_some_and(|planned| planned.1 == Write::LeaveAlone)
+        };
+        run.done = std::array::from_fn(|step| step < run.saved.applied || is_done(step));
         match run.saved.exceptions_by {
             Some(_) => self.to(Call::ReadExceptions),
             None => self.go_on(),
@@ -662,18 +926,18 @@ impl Turn<'_> {
     /// position is stored when a while has passed, and at the end.
     fn go_on(&mut self) -> Vec<Worker> {
         let run = self.run();
-        if run.saved.applied == run.plan.len() {
+        let steps = run.plan.steps.len();
+        if run.saved.applied == steps {
             return self.to(Call::WriteReport);
         }
-        let steps = 0..run.plan.len();
-        let open: Vec<usize> = steps.filter(|step| !run.done[*step]).collect();
-        let applied = open.first().copied().unwrap_or(run.plan.len());
+        let open: Vec<usize> = (0..steps).filter(|step| !run.done[*step]).collect();
+        let applied = open.first().copied().unwrap_or(steps);
         let saves = open.is_empty() || run.due;
         let mut next = Vec::new();
         for step in open {
-            next.extend(match self.run().plan[step].1 {
+            next.extend(match self.run().plan.steps[step].1 {
                 Write::Create => self.decide(step, None, 0, Id::First),
-                Write::Update | Write::Refresh => self.to(Call::ReadPerson { step, refused: 0 }),
+                _ => self.to(Call::ReadPerson { step, refused: 0 }),
             });
         }
         if saves {
@@ -701,19 +965,26 @@ impl Turn<'_> {
     fn decide(&mut self, step: usize, found: Option<Person>, refused: u8, id: Id) -> Vec<Worker> {
         let knows_own = !self.s.has(Departure::OwnWritesNotRecognised);
         let by_last_write = self.s.has(Departure::RecognisedByLastWrite);
-        let (upload, (who, planned)) = (self.run().upload, self.run().plan[step]);
+        let by_upload = self.s.has(Departure::RecognisedByUpload);
+        let (ours, (who, planned)) = (self.of_run(), self.run().plan.steps[step]);
+        let is_ours = |by: (usize, u8)| by == ours || by_upload && by.0 == ours.0;
         if let Some(person) = &found {
             let written_by = match by_last_write {
                 true => person.last_write,
                 false => person.last_upload,
             };
-            if written_by == Some(upload) && knows_own {
+            if written_by.is_some_and(is_ours) && knows_own {
                 return self.settle(step, person.last_outcome.unwrap_or(planned.outcome()));
             }
-            if person.moved {
+            let is_another = match planned {
+                Write::Disable { version } => person.version != version,
+                _ => person.moved,
+            };
+            if is_another {
                 return self.settle(step, Outcome::ChangedMeanwhile);
             }
-            if person.decide(self.row(who)).is_none() {
+            let row = self.row(who);
+            if self.todo(planned, person, row).is_none() {
                 return self.settle(step, Outcome::Unchanged);
             }
         }
@@ -729,6 +1000,20 @@ impl Turn<'_> {
         })
     }
 
+    /// What is to be done for a person as they stand; `None`: nothing.
+    fn todo(&self, planned: Write, person: &Person, row: u8) -> Option<Write> {
+        match planned {
+            Write::Disable { .. } => Some(planned).filter(|_| !person.inactive),
+            _ => person.decide(row),
+        }
+    }
+
+    /// The upload, and in which run it writes people.
+    fn of_run(&self) -> (usize, u8) {
+        let run = self.w.run.as_ref().unwrap();
+        (run.upload, run.number)
+    }
+
     fn write_person(
         &mut self,
         step: usize,
@@ -737,19 +1022,19 @@ impl Turn<'_> {
         id: Id,
     ) -> Vec<Worker> {
         let any = self.s.has(Departure::PeopleWithoutVersion);
-        let (upload, who) = (self.run().upload, self.run().plan[step].0);
+        let (ours, (who, planned)) = (self.of_run(), self.run().plan.steps[step]);
         let row = self.row(who);
         let version = |person: &Option<Person>| person.as_ref().map(|person| person.version);
         let of_id = match id {
-            Id::First => &mut self.store.people[who],
-            Id::Next => &mut self.store.next_people[who],
+            Id::First => &self.store.people[who],
+            Id::Next => &self.store.next_people[who],
         };
         let found = of_id.clone();
         if version(&found) != version(&seen) && !any {
             let by_address = self.s.has(Departure::CreatedKnownByAddress);
             let is_of_this_row = |holder: &Person| {
                 let created = holder.last_outcome == Some(Outcome::Created);
-                created && holder.last_upload == Some(upload) && !by_address
+                created && holder.last_upload == Some(ours) && !by_address
             };
             let is_somebody_else = |holder: &Person| holder.moved && !is_of_this_row(holder);
             return match seen.is_none() && found.as_ref().is_some_and(is_somebody_else) {
@@ -759,8 +1044,9 @@ impl Turn<'_> {
         }
         let write = match &seen {
             None => Write::Create,
-            Some(seen) => seen.decide(row).unwrap(),
+            Some(seen) => self.todo(planned, seen, row).unwrap(),
         };
+        let disables = matches!(write, Write::Disable { .. });
         let after = match (write, seen) {
             (Write::Refresh, _) => found.map(|found| Person {
                 fingerprint: Some(row),
@@ -768,22 +1054,26 @@ impl Turn<'_> {
             }),
             (_, seen) => Some(Person {
                 value: row,
+                inactive: disables || seen.as_ref().is_some_and(|seen| seen.inactive),
                 other: seen.as_ref().map_or(0, |seen| seen.other),
                 moved: seen.as_ref().is_some_and(|seen| seen.moved),
                 version: version(&seen).unwrap_or(0) + 1,
-                last_upload: Some(upload),
-                last_write: Some(upload),
+                last_upload: Some(ours),
+                last_write: Some(ours),
                 last_outcome: Some(write.outcome()),
                 fingerprint: Some(row),
             }),
         };
-        *of_id = after;
+        match id {
+            Id::First => self.store.people[who] = after,
+            Id::Next => self.store.next_people[who] = after,
+        }
         self.settle(step, write.outcome())
     }
 
     fn settle(&mut self, step: usize, outcome: Outcome) -> Vec<Worker> {
         let run = self.run();
-        let (who, planned) = run.plan[step];
+        let (who, planned) = run.plan.steps[step];
         run.exceptions[who] = Some(outcome).filter(|outcome| *outcome != planned.outcome());
         (run.done[step], run.due) = (true, true);
         self.go_on()
@@ -793,13 +1083,31 @@ impl Turn<'_> {
         self.s.files[self.run().upload].rows[who].unwrap()
     }
 
+    /// The last run's report takes the place of the first one's.
+    fn write_report(&mut self, rows: Option<Rows>) {
+        let (upload, number) = self.of_run();
+        let report = &mut self.store.reports[upload];
+        let is_later = report.is_some_and(|(by, _)| by > number);
+        if !is_later || self.s.has(Departure::OneReportForBothRuns) {
+            *report = Some((number, rows));
+        }
+    }
+
+    /// Made of the plan and, if that is the second run's, of the first one's too.
     fn rows(&self) -> Rows {
         let run = self.w.run.as_ref().unwrap();
         let in_file = self.s.files[run.upload].rows;
-        std::array::from_fn(|who| {
-            let step = run.plan.iter().find(|step| step.0 == who);
+        let came_to = |plan: &Plan, exceptions: &Exceptions, who: usize| {
+            let step = plan.steps.iter().find(|step| step.0 == who);
             let planned = step.map_or(Outcome::Unchanged, |step| step.1.outcome());
-            in_file[who].map(|_| run.exceptions[who].unwrap_or(planned))
+            exceptions[who].unwrap_or(planned)
+        };
+        std::array::from_fn(|who| {
+            let outcome = came_to(&run.plan, &run.exceptions, who);
+            let first = run
+                .first
+                .map(|_| came_to(&run.first_plan, &run.first_exceptions, who));
+            in_file[who].map(|_| first.map_or(outcome, |first| first.min(outcome)))
         })
     }
 }

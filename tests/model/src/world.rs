@@ -1,7 +1,7 @@
 //! Store and workers together, and everything that may happen next.
 
 use crate::shared::Shared;
-use crate::store::{End, LEASE, Person, Rows, Store, Upload};
+use crate::store::{End, Hold, LEASE, Person, Rows, Status, Store, Upload};
 use crate::worker::{Call, Event, Grip, Worker, step};
 use crate::{Departure, PEOPLE, Scenario};
 
@@ -54,17 +54,34 @@ pub(crate) enum Action {
     Tick(i8),
 }
 
-/// Everything has come to rest in this way: each upload's end, and each person's value and their other one.
-pub(crate) type Rest = (Vec<Option<End>>, [Option<(u8, u8)>; PEOPLE]);
+/// Everything has come to rest in this way: each upload's end, and each person's value, their other one and
+/// whether they are active.
+pub(crate) type Rest = (Vec<Option<End>>, [Option<(u8, u8, bool)>; PEOPLE]);
 
 impl World {
     pub(crate) fn new(s: &Scenario) -> Self {
         let files = s.events.iter().map(|file| Event::File(*file));
         let movers = s.movers.iter().map(|who| Event::Move(*who));
+        let decided = s.decisions.iter();
+        let deciders = decided.map(|(upload, decision)| Event::Decide(*upload, *decision));
+        let mapping = s.new_mapping.then_some(Event::NewMapping);
+        let others = movers.chain(deciders).chain(mapping);
         let begin = |event| Shared::new(Worker::begin(Some(event)));
+        let mut store = Store::new(s);
+        for file in &s.before {
+            let mut worker = Worker::begin(Some(Event::File(*file)));
+            while worker.call != Call::None {
+                worker = step(s, &mut store, Some(0), &worker).swap_remove(0);
+            }
+        }
+        let mut workers: Vec<_> = files.chain(others).map(begin).collect();
+        if s.events.is_empty() {
+            // For the sweep.
+            workers.push(Shared::new(Worker::begin(None)));
+        }
         World {
-            store: Shared::new(Store::new(s)),
-            workers: files.chain(movers).map(begin).collect(),
+            store: Shared::new(store),
+            workers,
             under_way: Vec::new(),
             crashes: 0,
             handovers: 0,
@@ -98,7 +115,17 @@ impl World {
 
     /// Nobody works, nothing waits, and nobody holds the lease.
     pub(crate) fn rests(&self) -> bool {
-        self.workers.iter().all(|worker| worker.call == Call::None)
+        let is_held = |upload: usize| {
+            let item = self.store.uploads[upload].as_ref();
+            item.is_some_and(|item| item.record.status == Status::Held)
+        };
+        let rests = |call: &Call| match call {
+            Call::None => true,
+            // Nobody comes as long as nothing is held.
+            Call::FindHeld(upload, _) => !is_held(*upload),
+            _ => false,
+        };
+        self.workers.iter().all(|worker| rests(&worker.call))
             && self.store.queue.is_empty()
             && !self.store.lease.is_held(self.store.now)
     }
@@ -106,12 +133,16 @@ impl World {
     /// What somebody in the portal changed is not compared with what was planned: when they did it decides.
     pub(crate) fn rest(&self, s: &Scenario) -> Rest {
         let ends = self.store.uploads.iter().zip(&self.store.reports);
-        let end = |(item, report): (&Option<Upload>, &Option<Option<Rows>>)| {
+        let outlived = |hold: &Hold| self.store.is_superseded(s, *hold);
+        let outlived = self.store.hold.filter(outlived).is_some();
+        let end = |(item, report): (&Option<Upload>, &Option<(u8, Option<Rows>)>)| {
             let item = item.as_ref()?;
             let mut end = End {
                 status: item.record.status,
+                decision: item.record.decision,
+                outlived: outlived && item.record.status == Status::Held,
                 rows: item.record.rows,
-                report: *report,
+                report: report.map(|(_, report)| report),
             };
             for rows in end.rows.iter_mut().chain(end.report.iter_mut().flatten()) {
                 s.edits.iter().for_each(|(who, _)| rows[*who] = None);
@@ -120,7 +151,8 @@ impl World {
             }
             Some(end)
         };
-        let value = |person: &Option<Person>| person.as_ref().map(|it| (it.value, it.other));
+        let value =
+            |person: &Option<Person>| person.as_ref().map(|it| (it.value, it.other, !it.inactive));
         let people = self.store.people.each_ref().map(value);
         (ends.map(end).collect(), people)
     }
@@ -182,6 +214,7 @@ impl World {
             let edited = Person {
                 value: *value,
                 other: person.other + 1,
+                inactive: false,
                 version: person.version + 1,
                 last_write: None,
                 fingerprint: None,

@@ -29,7 +29,7 @@ pub const CHOICES: usize = 3;
 const REPETITIONS: u32 = 8;
 
 /// Asserts of `data` everything that must hold. Its first bytes choose mapping, portal and where the file is cut
-/// (see [`Choices`]). Answers with outcome and code of everything that was reported, so that it can be told
+/// (see `Choices`). Answers with outcome and code of everything that was reported, so that it can be told
 /// whether a set of files meets much.
 ///
 /// # Panics

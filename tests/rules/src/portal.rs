@@ -244,7 +244,11 @@ impl Portal {
     }
 
     fn plan_approval(&self, hold: &Hold) -> Result<Plan, Refused> {
-        let mut approval = Approval::of(&hold.plan);
+        let none = Exceptions::new();
+        let mut approval = Approval::of(Applied {
+            plan: &hold.plan,
+            exceptions: &none,
+        });
         let scan = match approval.creates() {
             true => scan(&hold.mapping, &hold.file)?,
             false => Scan::default(),

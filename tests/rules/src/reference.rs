@@ -2390,7 +2390,6 @@ mod tests {
             [
                 "- a@x.y disabled",
                 "- b@x.y disabled",
-                "- c@x.y held identity_changed",
                 "- c@x.y warning changed_meanwhile",
                 "2 a@n.y created",
                 "2 a@n.y warning group_not_found",
@@ -2518,7 +2517,6 @@ mod tests {
             lines(&outcome),
             [
                 "2 a@x.y updated",
-                "3 b@x.y held too_many_disables",
                 "3 b@x.y warning protected_user",
                 "4 c@x.y disabled",
                 "5 d@x.y disabled"

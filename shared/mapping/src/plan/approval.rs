@@ -5,7 +5,9 @@ use super::comparing::{Comparing, NotPlanned};
 use super::join::Joined;
 use super::naming::Naming;
 use super::safety::{Circumstances, Safety};
-use super::{Action, Instead, Notice, NoticeKind, Plan, PlannedOther, PlannedRow};
+use super::{
+    Action, Applied, Exceptions, Instead, Notice, NoticeKind, Plan, PlannedOther, PlannedRow,
+};
 use crate::identity::UserId;
 use crate::mapping::Mapping;
 use crate::roster::{Place, Roster};
@@ -22,6 +24,7 @@ const MISSING: WithoutRow = WithoutRow {
 /// What a plan held, and what is known of those people now.
 pub struct Approval<'p> {
     first: &'p Plan,
+    exceptions: &'p Exceptions,
     now: HashMap<UserId, Now>,
 }
 
@@ -36,10 +39,11 @@ struct Now {
 }
 
 impl<'p> Approval<'p> {
-    /// Of the plan of the upload's first run.
-    pub fn of(first: &'p Plan) -> Self {
+    /// Of the plan of the upload's first run, and how that went.
+    pub fn of(first: Applied<'p>) -> Self {
         Approval {
-            first,
+            first: first.plan,
+            exceptions: first.exceptions,
             now: HashMap::new(),
         }
     }
@@ -127,7 +131,9 @@ impl<'p> Approval<'p> {
                 });
                 continue;
             }
-            let action = if now.version != held.version || !now.by_row {
+            let step = self.first.step(held.row).map(|(step, _)| step);
+            let action = if now.version != held.version || !now.by_row || self.went_otherwise(step)
+            {
                 Action::LeftAlone
             } else {
                 let (user_id, version) = (held.user_id, held.version);
@@ -139,7 +145,8 @@ impl<'p> Approval<'p> {
             let Some(now) = self.now.get(&other.user_id) else {
                 continue;
             };
-            let change = now.by_absence.filter(|_| now.version == held);
+            let same = now.version == held && !self.went_otherwise(self.step_of(other.user_id));
+            let change = now.by_absence.filter(|_| same);
             let is_protected = protected.contains(&other.user_id);
             plan.others.push(PlannedOther {
                 user_id: other.user_id,
@@ -160,6 +167,18 @@ impl<'p> Approval<'p> {
         Ok(plan)
     }
 
+    /// Whether the first run met somebody else's change at this step: the version that was foreseen is not that of the
+    /// person as they were held then.
+    fn went_otherwise(&self, step: Option<u64>) -> bool {
+        step.is_some_and(|step| self.exceptions.contains_key(&step))
+    }
+
+    fn step_of(&self, other: UserId) -> Option<u64> {
+        let others = &self.first.others;
+        let at = others.binary_search_by_key(&other, |it| it.user_id).ok()?;
+        Some((self.first.rows.len() + at) as u64)
+    }
+
     /// Who stays active all the same: worked out anew, for administrators may have come and gone.
     fn protected(&self, joined: &Joined<'_>, circumstances: &Circumstances) -> HashSet<UserId> {
         let roster = joined.roster;
@@ -169,6 +188,7 @@ impl<'p> Approval<'p> {
             self.held_others()
                 .map(|(other, version)| (other.user_id, version)),
         );
+        // One whose step went otherwise is left alone, and counted here as leaving: that protects rather too many.
         let unchanged =
             held.filter(|(id, held)| self.now.get(id).is_some_and(|it| it.version == *held));
         let mut disabled: HashSet<Place> =
@@ -190,7 +210,7 @@ impl<'p> Approval<'p> {
 mod tests {
     use crate::fields::Status;
     use crate::plan::testing::{Portal, as_planned, told};
-    use crate::plan::{Applied, Plan};
+    use crate::plan::{Applied, Outcome, Plan};
     use crate::role::Role;
 
     /// All of these people leave, by the file, which is held.
@@ -237,6 +257,17 @@ mod tests {
             // The same file once more has nothing to do.
             assert_eq!(told(&portal.plan(lines)), [""; 0]);
         }
+    }
+
+    /// Somebody gave Bo the new name before the row did: the version that was foreseen is the portal's.
+    #[test]
+    fn who_was_changed_while_the_held_plan_was_applied_is_left_alone() {
+        let lines = "Email,Name,Status / a@x.io,Ann,0 / b@x.io,Bob,0 / c@x.io,Ann,0";
+        let (portal, first) = held(&PEOPLE, lines);
+        let (step, _) = first.step(3).unwrap();
+        let exceptions = [(step, Outcome::Unchanged)].into();
+        let plan = portal.approval_after(lines, &first, &exceptions);
+        assert_eq!(told(&plan), ["2 disabled", "3 left alone", "4 disabled"]);
     }
 
     /// Bo's own row was an update, which is no change since.

@@ -2,7 +2,8 @@
 //! decided here. `tests/rules` drives the same steps over whole histories.
 
 use super::{
-    Action, Approval, Circumstances, Exceptions, Instead, Joined, Limits, Naming, NoticeKind, Plan,
+    Action, Applied, Approval, Circumstances, Exceptions, Instead, Joined, Limits, Naming,
+    NoticeKind, Plan,
 };
 use crate::fields::{FieldCatalogue, Status};
 use crate::file::{FileReader, Header, Row};
@@ -265,9 +266,22 @@ impl Portal {
 
     /// What of a held plan would happen now.
     pub(crate) fn approval(&self, lines: &str, first: &Plan) -> Plan {
+        self.approval_after(lines, first, &Exceptions::new())
+    }
+
+    /// The same, where the held plan did not go as planned.
+    pub(crate) fn approval_after(
+        &self,
+        lines: &str,
+        first: &Plan,
+        exceptions: &Exceptions,
+    ) -> Plan {
         let (mapping, file) = (self.mapping(lines), csv(lines));
         let roster = self.roster(&mapping);
-        let mut approval = Approval::of(first);
+        let mut approval = Approval::of(Applied {
+            plan: first,
+            exceptions,
+        });
         let scan = match approval.creates() {
             true => scan(&mapping, &file),
             false => Scan::default(),

@@ -260,6 +260,18 @@ impl UploadRecord {
 }
 
 impl UploadRecord {
+    /// The run whose report is the upload's: the second, once it has ended what was approved.
+    pub fn reported_by_run(&self) -> u32 {
+        let done = matches!(
+            self.status,
+            UploadStatus::Completed | UploadStatus::CompletedWithProblems
+        );
+        match self.held.decision {
+            Some(Decision::Approve) if done => 2,
+            _ => 1,
+        }
+    }
+
     /// Where the file ends with these counts, once nothing is held.
     pub fn status_at_end(&self) -> UploadStatus {
         if self.rows.not_processed == 0 && self.warnings == 0 {

@@ -7,6 +7,8 @@
     reason = "in tests a panic is how a test fails"
 )]
 
+mod holds;
+
 use model::{Departure, Explored, File, Scenario, Status, explore};
 
 /// One file, whose event is delivered twice: the first person has another value, the second is new.
@@ -307,7 +309,7 @@ fn of_two_versions_the_newer_one_has_the_last_word() {
         .ends;
         assert_eq!(ends.len(), 2);
         for (uploads, people) in ends {
-            assert_eq!(people, [Some((1, 0)), Some((1, 0))]);
+            assert_eq!(people, [Some((1, 0, true)); 2]);
             assert_eq!(uploads[0].as_ref().unwrap().status, Status::Completed);
         }
     }
