@@ -172,6 +172,9 @@ def write_environment(endpoint: str, outputs: dict[str, str]) -> None:
         "FEED_TABLE": outputs["FeedTableName"],
         "MAX_FILE_BYTES": "2147483648",
         "PROCESS_UPLOAD_FUNCTION": outputs["ProcessUploadFunctionName"],
+        "FEED_BUCKET_ARN": f"arn:aws:s3:::{outputs['FeedBucketName']}",
+        "PERMISSIONS_BOUNDARY": outputs["CustomerBoundaryArn"],
+        "STAGE": PARAMETERS["Stage"],
     }
     write(FUNCTIONS_ENV, "".join(f"{name}={value}\n" for name, value in environment.items()))
 

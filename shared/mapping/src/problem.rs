@@ -277,6 +277,18 @@ problem_codes! {
     FeedRunning, "feed_running", Request,
         "No address can be changed just now: a file of the portal is being processed, or another address changed.",
         "Wait until the upload has finished, and change the address then.";
+    NoCredentials, "no_credentials", Request,
+        "No key pair was issued for the portal yet.",
+        "An administrator of the portal issues one.";
+    RegenerationInProgress, "regeneration_in_progress", Request,
+        "Somebody else is regenerating the portal's key pair at this moment.",
+        "Wait a moment; then look who did, or regenerate again.";
+    RegenerationFailed, "regeneration_failed", Request,
+        "The key pair could not be regenerated. The one that was issued before still works.",
+        "Regenerate again; if it stays, tell Go1 support the time of the request.";
+    CredentialsQuota, "credentials_quota", Request,
+        "Go1 cannot issue key pairs to more portals at present.",
+        "Tell Go1 support: a limit of the AWS account has to be raised.";
     Conflict, "conflict", Request,
         "Somebody else changed the same thing at the same moment.",
         "Read it again and repeat the change.";

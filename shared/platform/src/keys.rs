@@ -88,6 +88,14 @@ impl Key {
         }
     }
 
+    /// Which key pair is the portal's, and whether one is being issued.
+    pub fn credentials(portal: PortalId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: "CREDENTIALS".to_owned(),
+        }
+    }
+
     /// Who works on the portal's files.
     pub fn lease(portal: PortalId) -> Self {
         Key {

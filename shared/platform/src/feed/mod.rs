@@ -2,6 +2,7 @@
 //! item; the item's shape does not leave it.
 
 mod assignments;
+mod credentials;
 mod holds;
 mod lease;
 mod mappings;

@@ -69,6 +69,7 @@ impl Refusal {
             | ProblemCode::PortalNotFound
             | ProblemCode::MappingNotFound
             | ProblemCode::UploadNotFound
+            | ProblemCode::NoCredentials
             | ProblemCode::ReportNotReady
             | ProblemCode::NoReport
             | ProblemCode::ReportExpired
@@ -80,9 +81,13 @@ impl Refusal {
             | ProblemCode::NothingHeld
             | ProblemCode::HoldSuperseded
             | ProblemCode::FeedRunning
+            | ProblemCode::RegenerationInProgress
+            | ProblemCode::CredentialsQuota
             | ProblemCode::EmailTaken => StatusCode::CONFLICT,
             ProblemCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            ProblemCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            ProblemCode::InternalError | ProblemCode::RegenerationFailed => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }

@@ -1,0 +1,83 @@
+//! `/portals/{portal_id}/feed/credentials`: where the customer puts files, and with which key. The secret is in the
+//! answer that issues it, and nowhere else, ever.
+
+use crate::context::Context;
+use crate::key_pairs::{KeyPair, Secret};
+use crate::regenerate;
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderName, StatusCode};
+use mapping::identity::PortalId;
+use mapping::problem::ProblemCode;
+use platform::clock::stamp;
+use platform::web::{AdministratorOf, Refusal};
+use serde::Serialize;
+
+/// Where files are put, and the key by which. No `Debug`: it may hold the secret.
+#[derive(Serialize)]
+pub(crate) struct CredentialsAnswer {
+    bucket_path: String,
+    bucket: String,
+    prefix: String,
+    region: String,
+    access_key_id: String,
+    created_at: String,
+    /// `null`: never, as far as IAM knows; it may lag by hours.
+    last_used_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_access_key: Option<Secret>,
+}
+
+fn answer(
+    context: &Context,
+    portal_id: PortalId,
+    key: KeyPair,
+    secret: Option<Secret>,
+) -> CredentialsAnswer {
+    let prefix = format!("{portal_id}/");
+    CredentialsAnswer {
+        bucket_path: format!("s3://{}/{prefix}", context.bucket),
+        bucket: context.bucket.clone(),
+        prefix,
+        region: context.region.clone(),
+        access_key_id: key.access_key_id,
+        created_at: stamp(key.created_at),
+        last_used_at: key.last_used_at.map(stamp),
+        secret_access_key: secret,
+    }
+}
+
+pub(crate) async fn show(
+    AdministratorOf(portal_id, _): AdministratorOf,
+    State(context): State<Context>,
+) -> Result<Json<CredentialsAnswer>, Refusal> {
+    context.portal_exists(portal_id).await?;
+    let keys = context.key_pairs.of(portal_id).await?;
+    let issued = context.feed.issued_key(portal_id).await?;
+    let Some(mut key) = regenerate::customers(keys, issued.as_deref()) else {
+        return Err(Refusal::new(ProblemCode::NoCredentials));
+    };
+    key.last_used_at = context.key_pairs.last_used_at(&key.access_key_id).await?;
+    Ok(Json(answer(&context, portal_id, key, None)))
+}
+
+/// Issues the portal's first key pair, or another in its place.
+pub(crate) async fn regenerate(
+    AdministratorOf(portal_id, _): AdministratorOf,
+    State(context): State<Context>,
+) -> Result<
+    (
+        StatusCode,
+        [(HeaderName, &'static str); 1],
+        Json<CredentialsAnswer>,
+    ),
+    Refusal,
+> {
+    context.portal_exists(portal_id).await?;
+    let (key, secret) = regenerate::regenerate(&context, portal_id).await?;
+    // Nothing on the way may keep it.
+    let headers = [(CACHE_CONTROL, "no-store")];
+    let answer = answer(&context, portal_id, key, Some(secret));
+    Ok((StatusCode::CREATED, headers, Json(answer)))
+}

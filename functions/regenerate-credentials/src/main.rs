@@ -1,0 +1,41 @@
+//! `regenerate-credentials`: the key pair by which a customer's system puts files under its portal's path. Boots,
+//! and no more.
+
+mod context;
+mod credentials;
+mod key_pairs;
+mod regenerate;
+mod routes;
+
+use context::Context;
+use key_pairs::KeyPairs;
+use platform::aws::Aws;
+use platform::feed::FeedTable;
+use platform::{clock, environment, telemetry, web};
+use uuid::Uuid;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init();
+    let feed_table = environment::required("FEED_TABLE")?;
+    let feed_bucket = environment::required("FEED_BUCKET")?;
+    let bucket_arn = environment::required("FEED_BUCKET_ARN")?;
+    let boundary_arn = environment::required("PERMISSIONS_BOUNDARY")?;
+    let stage = environment::required("STAGE")?;
+    let region = environment::required("AWS_REGION")?;
+    let aws = Aws::prompt().await;
+    let context = Context {
+        feed: FeedTable::new(&aws, feed_table),
+        key_pairs: KeyPairs::prompt(&stage, bucket_arn, boundary_arn).await,
+        bucket: feed_bucket,
+        region,
+        clock: clock::system,
+        new_id: Uuid::new_v4,
+    };
+    web::serve(
+        "regenerate-credentials",
+        clock::system,
+        routes::routes(context),
+    )
+    .await
+}

@@ -1,0 +1,104 @@
+//! Issuing a key pair in the place of another: the new key is made, then the old ones are removed. IAM allows two
+//! keys. Whatever fails on the way, the customer has a key that works, and the next attempt puts things in order.
+
+use crate::context::Context;
+use crate::key_pairs::{Ensured, IssuedKey, KeyPair, Secret};
+use mapping::identity::PortalId;
+use mapping::problem::ProblemCode;
+use platform::failure::CallFailed;
+use platform::web::Refusal;
+
+/// The key that the customer has: the one that was recorded, else the oldest. A newer one beside it was made by an
+/// attempt that failed, and nobody has ever seen its secret.
+pub(crate) fn customers(mut keys: Vec<KeyPair>, issued: Option<&str>) -> Option<KeyPair> {
+    let recorded = |key: &KeyPair| Some(key.access_key_id.as_str()) == issued;
+    if let Some(at) = keys.iter().position(recorded) {
+        return Some(keys.swap_remove(at));
+    }
+    keys.into_iter()
+        .min_by(|a, b| (a.created_at, &a.access_key_id).cmp(&(b.created_at, &b.access_key_id)))
+}
+
+/// One at a time for each portal.
+pub(crate) async fn regenerate(
+    context: &Context,
+    portal_id: PortalId,
+) -> Result<(KeyPair, Secret), Refusal> {
+    let owner = (context.new_id)().to_string();
+    let now = (context.clock)();
+    if !context.feed.begin_issuing(portal_id, &owner, now).await? {
+        return Err(Refusal::new(ProblemCode::RegenerationInProgress));
+    }
+    let issued = issue(context, portal_id).await;
+    let key = issued
+        .as_ref()
+        .ok()
+        .map(|issued| issued.key.access_key_id.as_str());
+    // The pair is issued, whether or not that is recorded: IAM says the same, and the time of the lock ends.
+    if let Err(error) = context.feed.end_issuing(portal_id, &owner, key).await {
+        tracing::warn!(%portal_id, ?error, "the key pair was not recorded");
+    }
+    let IssuedKey { key, secret } = issued?;
+    Ok((key, secret))
+}
+
+async fn issue(context: &Context, portal_id: PortalId) -> Result<IssuedKey, Refusal> {
+    let pairs = &context.key_pairs;
+    match pairs.ensure_user(portal_id).await.map_err(failed)? {
+        Ensured::Yes => {}
+        Ensured::QuotaReached => return Err(Refusal::new(ProblemCode::CredentialsQuota)),
+    }
+    let recorded = context.feed.issued_key(portal_id).await.map_err(failed)?;
+    let keys = pairs.of(portal_id).await.map_err(failed)?;
+    let customers = customers(keys.clone(), recorded.as_deref());
+    // What an attempt before has left behind makes room.
+    for key in keys.iter().filter(|key| Some(*key) != customers.as_ref()) {
+        pairs
+            .remove(portal_id, &key.access_key_id)
+            .await
+            .map_err(failed)?;
+    }
+    let issued = pairs.create(portal_id).await.map_err(failed)?;
+    if let Some(old) = &customers
+        && let Err(error) = pairs.remove(portal_id, &old.access_key_id).await
+        // It may have been removed all the same.
+        && pairs.has(portal_id, &old.access_key_id).await.unwrap_or(true)
+    {
+        // The customer keeps the old one, then; of the new one nobody has heard.
+        if let Err(error) = pairs.remove(portal_id, &issued.key.access_key_id).await {
+            tracing::warn!(%portal_id, ?error, "a key that nobody has is left to the next attempt");
+        }
+        return Err(failed(error));
+    }
+    Ok(issued)
+}
+
+fn failed(error: CallFailed) -> Refusal {
+    tracing::error!(?error, "the key pair was not regenerated");
+    Refusal::new(ProblemCode::RegenerationFailed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn key(id: &str, second: i64) -> KeyPair {
+        KeyPair {
+            access_key_id: id.to_owned(),
+            created_at: Timestamp::from_second(second).unwrap(),
+            last_used_at: None,
+        }
+    }
+
+    #[test]
+    fn the_customer_has_the_recorded_key_or_else_the_oldest() {
+        let keys = || vec![key("NEW", 2), key("OLD", 1)];
+        let of = |keys, issued| customers(keys, issued).map(|key| key.access_key_id);
+        assert_eq!(of(Vec::new(), Some("OLD")), None);
+        assert_eq!(of(keys(), None).as_deref(), Some("OLD"));
+        assert_eq!(of(keys(), Some("GONE")).as_deref(), Some("OLD"));
+        assert_eq!(of(keys(), Some("NEW")).as_deref(), Some("NEW"));
+        assert_eq!(of(vec![key("A", 1)], Some("B")).as_deref(), Some("A"));
+    }
+}
