@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is how a test fails")]
 
 mod api;
+mod credentials;
 mod files;
 mod groups;
 mod holds;
