@@ -112,6 +112,14 @@ impl Stack {
         aws_sdk_s3::Client::new(&self.config)
     }
 
+    /// What a customer's system has: the configuration of a key pair that was issued.
+    pub fn config_of(&self, access_key_id: &str, secret_access_key: &str) -> SdkConfig {
+        let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "issued");
+        let provider = aws_sdk_s3::config::SharedCredentialsProvider::new(credentials);
+        let config = self.config.clone().into_builder();
+        config.credentials_provider(provider).build()
+    }
+
     /// A DynamoDB client.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.config)

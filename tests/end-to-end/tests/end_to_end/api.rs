@@ -37,6 +37,8 @@ fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
             "/uploads/01KAPTA7HZ0000000000000000/held-disables",
             Some(json!({"decision": "reject"})),
         ),
+        ("GET", "/feed/credentials", None),
+        ("POST", "/feed/credentials", None),
         ("GET", "/feed/settings", None),
         ("PUT", "/feed/settings", Some(json!({}))),
         ("GET", "/users", None),

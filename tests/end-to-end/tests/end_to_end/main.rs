@@ -4,6 +4,7 @@
 
 mod api;
 mod configure;
+mod credentials;
 mod files;
 mod groups;
 mod holds;
