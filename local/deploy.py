@@ -93,6 +93,7 @@ def with_built_binaries(text: str) -> dict:
             binary = resource.pop("Metadata")["BuildProperties"]["Binary"]
             resource["Properties"]["CodeUri"] = str(BINARIES / binary)
             allow_partiql(resource["Properties"]["Policies"])
+            allow_users(resource["Properties"]["Policies"])
     return template
 
 
@@ -103,6 +104,17 @@ def allow_partiql(policies: list[dict]) -> None:
             policy["Statement"].append(
                 {"Effect": "Allow", "Action": "dynamodb:BatchExecuteStatement", "Resource": "*"}
             )
+
+
+def allow_users(policies: list[dict]) -> None:
+    """AWS names a user with its path, and knows the boundary that it is made with; the local cloud neither."""
+    for policy in policies:
+        actions = [statement["Action"] for statement in policy["Statement"] if str(statement["Action"]).startswith("iam:")]
+        if actions:
+            users = f"arn:aws:iam::*:user/user-feed-{PARAMETERS['Stage']}-*"
+            policy["Statement"].append({"Effect": "Allow", "Action": actions, "Resource": users})
+            # It asks about a key, of which the local cloud does not know whose it is.
+            policy["Statement"].append({"Effect": "Allow", "Action": "iam:GetAccessKeyLastUsed", "Resource": "*"})
 
 
 def read_outputs(endpoint: str) -> dict[str, str]:

@@ -160,7 +160,7 @@ async fn of_ten_who_regenerate_at_once_each_is_told_and_one_key_is_left() {
     let answers = futures_util::future::join_all((0..10).map(|_| issue(&portal))).await;
     let mut issued = Vec::new();
     for answer in answers {
-        match answer.status {
+        match answer.status.as_u16() {
             201 => issued.push(answer.expect(201)),
             _ => assert_eq!(answer.refused(409).0, "regeneration_in_progress"),
         }
