@@ -188,7 +188,7 @@ fn timestamp(time: &aws_sdk_iam::primitives::DateTime) -> Option<Timestamp> {
     Timestamp::from_second(time.secs()).ok()
 }
 
-/// What a portal's user may do. Listing is what WinSCP, Cyberduck and rclone do before they put a file.
+/// What a portal's user may do. Listing is what clients with a window do before they put a file, and rclone too.
 fn policy(bucket_arn: &str, portal: PortalId) -> String {
     json!({
         "Version": "2012-10-17",

@@ -44,21 +44,32 @@ pub(crate) async fn regenerate(
 
 async fn issue(context: &Context, portal_id: PortalId) -> Result<IssuedKey, Refusal> {
     let pairs = &context.key_pairs;
-    match pairs.ensure_user(portal_id).await.map_err(failed)? {
+    match pairs
+        .ensure_user(portal_id)
+        .await
+        .map_err(|error| failed(&error))?
+    {
         Ensured::Yes => {}
         Ensured::QuotaReached => return Err(Refusal::new(ProblemCode::CredentialsQuota)),
     }
-    let recorded = context.feed.issued_key(portal_id).await.map_err(failed)?;
-    let keys = pairs.of(portal_id).await.map_err(failed)?;
+    let recorded = context
+        .feed
+        .issued_key(portal_id)
+        .await
+        .map_err(|error| failed(&error))?;
+    let keys = pairs.of(portal_id).await.map_err(|error| failed(&error))?;
     let customers = customers(keys.clone(), recorded.as_deref());
     // What an attempt before has left behind makes room.
     for key in keys.iter().filter(|key| Some(*key) != customers.as_ref()) {
         pairs
             .remove(portal_id, &key.access_key_id)
             .await
-            .map_err(failed)?;
+            .map_err(|error| failed(&error))?;
     }
-    let issued = pairs.create(portal_id).await.map_err(failed)?;
+    let issued = pairs
+        .create(portal_id)
+        .await
+        .map_err(|error| failed(&error))?;
     if let Some(old) = &customers
         && let Err(error) = pairs.remove(portal_id, &old.access_key_id).await
         // It may have been removed all the same.
@@ -68,12 +79,12 @@ async fn issue(context: &Context, portal_id: PortalId) -> Result<IssuedKey, Refu
         if let Err(error) = pairs.remove(portal_id, &issued.key.access_key_id).await {
             tracing::warn!(%portal_id, ?error, "a key that nobody has is left to the next attempt");
         }
-        return Err(failed(error));
+        return Err(failed(&error));
     }
     Ok(issued)
 }
 
-fn failed(error: CallFailed) -> Refusal {
+fn failed(error: &CallFailed) -> Refusal {
     tracing::error!(?error, "the key pair was not regenerated");
     Refusal::new(ProblemCode::RegenerationFailed)
 }
