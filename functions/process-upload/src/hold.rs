@@ -52,17 +52,11 @@ pub(crate) async fn end_if_superseded(feed: &Feed, portal_id: PortalId) -> Resul
     let Some(portal) = feed.table.portal(portal_id).await? else {
         return Ok(());
     };
-    if let Some(hold) = &portal.hold
-        && hold.is_superseded(&portal, (feed.clock)())
-    {
-        let decision = Decision::Superseded;
-        let ended = feed
-            .table
-            .end_hold(portal_id, hold.upload_id, decision)
-            .await?;
-        tracing::info!(%portal_id, upload_id = %hold.upload_id, ended, "the hold has ended by itself");
+    let now = (feed.clock)();
+    match &portal.hold {
+        Some(hold) if hold.is_superseded(&portal, now) => end(feed, portal_id, hold).await,
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn end(feed: &Feed, portal_id: PortalId, hold: &OpenHold) -> Result<(), Failure> {
