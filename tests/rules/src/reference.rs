@@ -482,6 +482,8 @@ impl World {
         };
         let mapping = &hold.mapping;
         let mut plan = self.plan(mapping, &hold.file);
+        // That the file had an accepted row was settled when it was held.
+        plan.disables = self.disables(mapping, &plan.rows, true);
         let mut lines = hold.outcome.lines.clone();
         let mut rows = hold.rows.clone();
         let mut others = hold.others.clone();
