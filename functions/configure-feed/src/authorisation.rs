@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use mapping::problem::ProblemCode;
 use platform::clock::stamp;
-use platform::feed::Authorisation;
+use platform::feed::{Action, Authorisation};
 use platform::web::{AdministratorOf, Refusal};
 use serde::Serialize;
 
@@ -24,16 +24,17 @@ pub(crate) async fn authorise(
     State(context): State<Context>,
 ) -> Result<(StatusCode, Json<AuthorisationAnswer>), Refusal> {
     let before = context.portal(portal_id).await?.authorisation;
+    let entry = context.entry(portal_id, &caller, Action::FeedAuthorised)?;
     let authorisation = Authorisation {
         by: caller.email,
         at: stamp((context.clock)()),
     };
     if !context
         .feed
-        .authorise(portal_id, Some(&authorisation))
+        .authorise(portal_id, Some(&authorisation), entry)
         .await?
     {
-        return Err(Refusal::new(ProblemCode::PortalNotFound));
+        return Err(Refusal::new(ProblemCode::Conflict));
     }
     let status = if before.is_some() {
         StatusCode::OK
@@ -50,14 +51,17 @@ pub(crate) async fn authorise(
 }
 
 pub(crate) async fn withdraw(
-    AdministratorOf(portal_id, _): AdministratorOf,
+    AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
 ) -> Result<StatusCode, Refusal> {
-    match context.feed.authorise(portal_id, None).await? {
-        true => {
-            context.end_hold(portal_id).await;
-            Ok(StatusCode::NO_CONTENT)
+    let portal = context.portal(portal_id).await?;
+    if portal.authorisation.is_some() {
+        let entry = context.entry(portal_id, &caller, Action::AuthorisationWithdrawn)?;
+        if !context.feed.authorise(portal_id, None, entry).await? {
+            return Err(Refusal::new(ProblemCode::Conflict));
         }
-        false => Err(Refusal::new(ProblemCode::PortalNotFound)),
     }
+    // Also if somebody else has withdrawn it and was stopped before this.
+    context.end_hold(portal_id).await;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -4,8 +4,8 @@ use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use platform::clock::Clock;
 use platform::failure::CallFailed;
-use platform::feed::{Decision, FeedTable, Portal};
-use platform::web::Refusal;
+use platform::feed::{Action, Decision, Entry, FeedTable, Portal};
+use platform::web::{Caller, Refusal};
 
 /// What every route is given.
 #[derive(Clone)]
@@ -21,6 +21,17 @@ impl Context {
             .portal(portal_id)
             .await?
             .ok_or_else(|| Refusal::new(ProblemCode::PortalNotFound))
+    }
+
+    /// The audit entry of what the caller does now.
+    pub(crate) fn entry(
+        &self,
+        portal_id: PortalId,
+        caller: &Caller,
+        action: Action,
+    ) -> Result<Entry, CallFailed> {
+        let deed = caller.does(portal_id, action, (self.clock)());
+        self.feed.entry(portal_id, deed)
     }
 
     /// The mapping or the authorisation was changed: whatever is held has waited for something else. Should this
@@ -40,7 +51,8 @@ impl Context {
         {
             let decision = Decision::Superseded;
             let feed = &self.feed;
-            feed.end_hold(portal_id, hold.upload_id, decision).await?;
+            feed.end_hold(portal_id, hold.upload_id, decision, None)
+                .await?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use mapping::mapping::{FieldDraft, Mapping, MappingDraft, identity_by_email};
 use mapping::problem::ProblemCode;
 use platform::clock::stamp;
-use platform::feed::StoredMapping;
+use platform::feed::{Action, StoredMapping};
 use platform::web::{AdministratorOf, JsonBody, Refusal};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -83,7 +83,7 @@ pub(crate) async fn show(
 
 /// 201 for a mapping where there was none, 200 for one that takes another's place.
 pub(crate) async fn put(
-    AdministratorOf(portal_id, _): AdministratorOf,
+    AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
     JsonBody(body): JsonBody<MappingBody>,
 ) -> Result<(StatusCode, Json<MappingAnswer>), Refusal> {
@@ -92,9 +92,13 @@ pub(crate) async fn put(
     Mapping::check(&draft, &portal.settings.catalogue()).map_err(Refusal::all)?;
     let created_at = stamp((context.clock)());
     let before = context.feed.mapping(portal_id).await?;
+    let saved = Action::MappingSaved {
+        mapping_version: portal.last_mapping_version + 1,
+    };
+    let entry = context.entry(portal_id, &caller, saved)?;
     match context
         .feed
-        .put_mapping(portal_id, &portal, draft, created_at)
+        .put_mapping(portal_id, &portal, draft, created_at, entry)
         .await?
     {
         Some(stored) => {
@@ -113,13 +117,16 @@ pub(crate) async fn put(
 /// The mapping is gone, and files are refused until there is another. What was saved stays in the list of versions,
 /// and whatever else the feed has stays as it is.
 pub(crate) async fn reset(
-    AdministratorOf(portal_id, _): AdministratorOf,
+    AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
 ) -> Result<StatusCode, Refusal> {
     let portal = context.portal(portal_id).await?;
-    let is_mapped = portal.mapping_version().is_some();
-    if is_mapped && !context.feed.reset_mapping(portal_id, &portal).await? {
-        return Err(Refusal::new(ProblemCode::Conflict));
+    if portal.mapping_version().is_some() {
+        let entry = context.entry(portal_id, &caller, Action::MappingReset)?;
+        let feed = &context.feed;
+        if !feed.reset_mapping(portal_id, &portal, entry).await? {
+            return Err(Refusal::new(ProblemCode::Conflict));
+        }
     }
     // Also if somebody else has reset it and was stopped before this.
     context.end_hold(portal_id).await;

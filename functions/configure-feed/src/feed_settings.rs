@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use mapping::plan::Limits;
 use mapping::problem::{Problem, ProblemCode};
+use platform::feed::Action;
 use platform::web::{AdministratorOf, JsonBody, Refusal};
 use serde::{Deserialize, Serialize};
 
@@ -86,13 +87,17 @@ pub(crate) async fn show(
 }
 
 pub(crate) async fn put(
-    AdministratorOf(portal_id, _): AdministratorOf,
+    AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
     JsonBody(settings): JsonBody<FeedSettings>,
 ) -> Result<Json<FeedSettings>, Refusal> {
     let limits = limits(&settings).map_err(Refusal::all)?;
-    if !context.feed.put_limits(portal_id, limits).await? {
-        return Err(Refusal::new(ProblemCode::PortalNotFound));
+    let portal = context.portal(portal_id).await?;
+    if portal.limits != limits {
+        let entry = context.entry(portal_id, &caller, Action::SettingsChanged)?;
+        if !context.feed.put_limits(portal_id, limits, entry).await? {
+            return Err(Refusal::new(ProblemCode::Conflict));
+        }
     }
     Ok(Json(limits.into()))
 }

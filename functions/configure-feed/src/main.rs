@@ -1,5 +1,6 @@
 //! `configure-feed`: sets portals up, authorises their feeds, looks at samples, keeps their mappings. Boots, and no more.
 
+mod audit;
 mod authorisation;
 mod context;
 mod feed_fields;

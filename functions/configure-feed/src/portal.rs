@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use mapping::fields::{CustomFieldName, Field, NotAFieldName};
 use mapping::identity::PortalId;
 use mapping::problem::{Problem, ProblemCode};
-use platform::feed::{Group, NamedField, Portal, PortalSettings};
+use platform::feed::{Action, Group, NamedField, Portal, PortalSettings};
 use platform::web::{AdministratorOf, JsonBody, OperatorOf, Refusal};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ pub(crate) async fn show(
 }
 
 pub(crate) async fn put(
-    OperatorOf(portal_id, _): OperatorOf,
+    OperatorOf(portal_id, caller): OperatorOf,
     State(context): State<Context>,
     JsonBody(body): JsonBody<PortalBody>,
 ) -> Result<(StatusCode, Json<PortalAnswer>), Refusal> {
@@ -100,9 +100,14 @@ pub(crate) async fn put(
     if !in_use.is_empty() {
         return Err(Refusal::all(in_use));
     }
+    let action = match before {
+        Some(_) => Action::PortalChanged,
+        None => Action::PortalSetUp,
+    };
+    let entry = context.entry(portal_id, &caller, action)?;
     if !context
         .feed
-        .put_portal(portal_id, before.as_ref(), &settings)
+        .put_portal(portal_id, before.as_ref(), &settings, entry)
         .await?
     {
         return Err(Refusal::new(ProblemCode::Conflict));

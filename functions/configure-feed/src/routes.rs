@@ -2,8 +2,8 @@
 
 use crate::context::Context;
 use crate::{
-    authorisation, feed_fields, feed_mapping, feed_settings, mapping_sample, mapping_versions,
-    portal, problem_codes,
+    audit, authorisation, feed_fields, feed_mapping, feed_settings, mapping_sample,
+    mapping_versions, portal, problem_codes,
 };
 use axum::Router;
 use axum::routing::{get, post};
@@ -39,6 +39,7 @@ pub(crate) fn routes(context: Context) -> Router {
             "/portals/{portal_id}/feed/settings",
             get(feed_settings::show).put(feed_settings::put),
         )
+        .route("/portals/{portal_id}/audit", get(audit::list))
         .route("/problem-codes", get(problem_codes::list))
         .with_state(context)
 }

@@ -7,7 +7,7 @@ use mapping::identity::{EmailKey, PortalId};
 use mapping::problem::ProblemCode;
 use platform::directory::PortalUser;
 use platform::failure::CallFailed;
-use platform::feed::{Acquired, Assignment, Fence, Lease};
+use platform::feed::{Acquired, Assignment, Entry, Fence, Lease};
 use platform::web::Refusal;
 use tokio::time::sleep_until;
 
@@ -32,6 +32,7 @@ pub(crate) async fn change(
     user: &PortalUser,
     after: &Editable,
     learning: &[Assignment],
+    entry: Entry,
 ) -> Result<Option<PortalUser>, Refusal> {
     let owner = (context.new_id)().to_string();
     let lease = match context
@@ -47,7 +48,7 @@ pub(crate) async fn change(
         // First, so that nothing is sent once the lease may be somebody else's.
         biased;
         () = sleep_until(silent_from) => Err(CallFailed::new("change the address", "the lease is over")),
-        moved = change_under_lease(context, portal_id, user, after, learning, fence) => moved,
+        moved = change_under_lease(context, portal_id, user, after, learning, entry, fence) => moved,
     }?;
     free(context, portal_id, lease).await;
     match moved {
@@ -64,6 +65,7 @@ async fn change_under_lease(
     user: &PortalUser,
     after: &Editable,
     learning: &[Assignment],
+    entry: Entry,
     fence: Fence,
 ) -> Result<Moved, CallFailed> {
     let next = context.feed.next_in_queue(portal_id).await?;
@@ -85,7 +87,7 @@ async fn change_under_lease(
     feed.assign_in_portal(portal_id, now, learning).await?;
     let users = &context.users;
     let changed = users
-        .change_fenced(portal_id, user, after, now, fence)
+        .change(portal_id, user, after, now, entry, Some(fence))
         .await?;
     Ok(changed.map_or(Moved::Changed, |user| Moved::Done(Box::new(user))))
 }

@@ -10,7 +10,7 @@ use mapping::group::Groups;
 use mapping::identity::{EmailKey, PortalId};
 use mapping::problem::ProblemCode;
 use platform::directory::PortalUser;
-use platform::feed::Assignment;
+use platform::feed::{Action, Assignment};
 use platform::web::{AdministratorOf, JsonBody, Refusal};
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +68,7 @@ const ATTEMPTS: usize = 5;
 /// Made on the user as it stands, also if that is not what the caller has seen: what a change leaves out stays.
 /// An answer that was lost is no matter: what is so already is not written again.
 pub(crate) async fn change(
-    AdministratorOf(portal_id, _): AdministratorOf,
+    AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
     UserInPath(user_id): UserInPath,
     JsonBody(body): JsonBody<ChangeBody>,
@@ -83,14 +83,26 @@ pub(crate) async fn change(
         };
         let learning = learning(&user, &after, &groups);
         let moves = EmailKey::of(&after.email) != EmailKey::of(&user.values.email);
+        let now = (context.clock)();
+        let changed = Action::UserChanged {
+            user_id,
+            fields: after
+                .changed_since(&user.values)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+        };
+        let feed = &context.feed;
+        let entry = feed.entry(portal_id, caller.does(portal_id, changed, now))?;
         let changed = if moves {
-            address::change(&context, portal_id, &user, &after, &learning).await?
+            address::change(&context, portal_id, &user, &after, &learning, entry).await?
         } else {
-            let now = (context.clock)();
             // Before the user is in the group: a crash in between loses no learning.
-            let feed = &context.feed;
             feed.assign_in_portal(portal_id, now, &learning).await?;
-            context.users.change(portal_id, &user, &after, now).await?
+            let users = &context.users;
+            users
+                .change(portal_id, &user, &after, now, entry, None)
+                .await?
         };
         if let Some(changed) = changed {
             return Ok(Json(changed.into()));

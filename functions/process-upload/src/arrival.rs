@@ -7,6 +7,7 @@ use mapping::identity::PortalId;
 use mapping::order::Sequencer;
 use percent_encoding::percent_decode_str;
 use platform::feed::ObjectVersion;
+use platform::objects::REHEARSAL;
 
 /// A file that has arrived under a portal's path. No `Debug`: its key is the customer's.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Arrival {
         Ok(Arrival::File(UploadedFile {
             portal,
             bucket,
-            rehearsal: path.starts_with("rehearsal/"),
+            rehearsal: path.starts_with(REHEARSAL),
             object: ObjectVersion {
                 version_id: object.version_id.filter(|version| !version.is_empty()),
                 etag: object

@@ -64,7 +64,7 @@ pub(crate) async fn show(
 
 /// Issues the portal's first key pair, or another in its place.
 pub(crate) async fn regenerate(
-    AdministratorOf(portal_id, _): AdministratorOf,
+    AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
 ) -> Result<
     (
@@ -75,7 +75,7 @@ pub(crate) async fn regenerate(
     Refusal,
 > {
     context.portal_exists(portal_id).await?;
-    let (key, secret) = regenerate::regenerate(&context, portal_id).await?;
+    let (key, secret) = regenerate::regenerate(&context, portal_id, &caller).await?;
     // Nothing on the way may keep it.
     let headers = [(CACHE_CONTROL, "no-store")];
     let answer = answer(&context, portal_id, key, Some(secret));

@@ -6,7 +6,8 @@ use crate::key_pairs::{Ensured, IssuedKey, KeyPair, Secret};
 use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use platform::failure::CallFailed;
-use platform::web::Refusal;
+use platform::feed::Action;
+use platform::web::{Caller, Refusal};
 
 /// The key that the customer has: the one that was recorded, else the oldest. A newer one beside it was made by an
 /// attempt that failed, and nobody has ever seen its secret.
@@ -23,6 +24,7 @@ pub(crate) fn customers(mut keys: Vec<KeyPair>, issued: Option<&str>) -> Option<
 pub(crate) async fn regenerate(
     context: &Context,
     portal_id: PortalId,
+    caller: &Caller,
 ) -> Result<(KeyPair, Secret), Refusal> {
     let owner = (context.new_id)().to_string();
     let now = (context.clock)();
@@ -30,16 +32,32 @@ pub(crate) async fn regenerate(
         return Err(Refusal::new(ProblemCode::RegenerationInProgress));
     }
     let issued = issue(context, portal_id).await;
-    let key = issued
-        .as_ref()
-        .ok()
-        .map(|issued| issued.key.access_key_id.as_str());
+    let key = issued.as_ref().ok().map(|issued| &issued.key);
     // The pair is issued, whether or not that is recorded: IAM says the same, and the time of the lock ends.
-    if let Err(error) = context.feed.end_issuing(portal_id, &owner, key).await {
+    if let Err(error) = record(context, portal_id, &owner, key, caller).await {
         tracing::warn!(%portal_id, ?error, "the key pair was not recorded");
     }
     let IssuedKey { key, secret } = issued?;
     Ok((key, secret))
+}
+
+async fn record(
+    context: &Context,
+    portal_id: PortalId,
+    owner: &str,
+    key: Option<&KeyPair>,
+    caller: &Caller,
+) -> Result<(), CallFailed> {
+    let issued = match key {
+        Some(key) => {
+            let access_key_id = key.access_key_id.clone();
+            let action = Action::KeyPairIssued { access_key_id };
+            let deed = caller.does(portal_id, action, (context.clock)());
+            Some((&*key.access_key_id, context.feed.entry(portal_id, deed)?))
+        }
+        None => None,
+    };
+    context.feed.end_issuing(portal_id, owner, issued).await
 }
 
 async fn issue(context: &Context, portal_id: PortalId) -> Result<IssuedKey, Refusal> {

@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use mapping::identity::UserId;
 use mapping::problem::ProblemCode;
-use platform::feed::{Decision, UploadRecord, UploadStatus};
+use platform::feed::{Action, Decision, UploadRecord, UploadStatus};
 use platform::users::StoredUser;
 use platform::web::{AdministratorOf, JsonBody, Refusal, limit_and_cursor};
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,7 @@ enum Decided {
 
 /// 202 for an approval, which waits for its turn as a file does; 200 for a rejection, which is done at once.
 pub(crate) async fn decide(
-    AdministratorOf(portal_id, _): AdministratorOf,
+    AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
     in_path: UploadInPath,
     JsonBody(body): JsonBody<DecisionBody>,
@@ -171,21 +171,22 @@ pub(crate) async fn decide(
     if too_late {
         context
             .feed
-            .end_hold(portal_id, upload_id, Decision::Superseded)
+            .end_hold(portal_id, upload_id, Decision::Superseded, None)
             .await?;
         return Err(Refusal::new(ProblemCode::HoldSuperseded));
     }
+    let feed = &context.feed;
+    let entry = |action| feed.entry(portal_id, caller.does(portal_id, action, now));
     let (done, status) = match body.decision {
         Decided::Approve => {
-            let done = context.feed.approve_hold(portal_id, upload_id, now).await?;
-            (done, StatusCode::ACCEPTED)
+            let entry = entry(Action::HoldApproved { upload_id })?;
+            let done = feed.approve_hold(portal_id, upload_id, now, entry);
+            (done.await?, StatusCode::ACCEPTED)
         }
         Decided::Reject => {
-            let feed = &context.feed;
-            let done = feed
-                .end_hold(portal_id, upload_id, Decision::Reject)
-                .await?;
-            (done, StatusCode::OK)
+            let entry = entry(Action::HoldRejected { upload_id })?;
+            let done = feed.end_hold(portal_id, upload_id, Decision::Reject, Some(entry));
+            (done.await?, StatusCode::OK)
         }
     };
     let upload = context.feed.upload(portal_id, upload_id).await?;

@@ -1,5 +1,5 @@
 //! `upload-history`: the uploads of a portal, one of them with its progress, and links to what can be
-//! downloaded about it; replaying one; and deciding what is held. Boots, and no more.
+//! downloaded about it; a link to put one to; replaying one; and deciding what is held. Boots, and no more.
 
 mod context;
 mod document;
@@ -7,11 +7,12 @@ mod held;
 mod replay;
 mod routes;
 mod upload;
+mod upload_link;
 
 use context::Context;
 use platform::aws::Aws;
 use platform::feed::FeedTable;
-use platform::objects::ReportsBucket;
+use platform::objects::{FeedBucket, ReportsBucket};
 use platform::users::Users;
 use platform::wake::ProcessUpload;
 use platform::{clock, environment, telemetry, web};
@@ -21,12 +22,14 @@ async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let feed_table = environment::required("FEED_TABLE")?;
     let users_table = environment::required("USERS_TABLE")?;
+    let feed_bucket = environment::required("FEED_BUCKET")?;
     let reports_bucket = environment::required("REPORTS_BUCKET")?;
     let process_upload = environment::required("PROCESS_UPLOAD_FUNCTION")?;
     let aws = Aws::prompt().await;
     let context = Context {
         feed: FeedTable::new(&aws, feed_table),
         users: Users::new(&aws, users_table),
+        files: FeedBucket::new(&aws, feed_bucket),
         reports: ReportsBucket::new(&aws, reports_bucket),
         process_upload: ProcessUpload::new(&aws, process_upload),
         clock: clock::system,

@@ -7,11 +7,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use mapping::problem::ProblemCode;
-use platform::feed::UploadRecord;
+use platform::feed::{Action, UploadRecord};
 use platform::web::{AdministratorOf, Refusal};
 
 pub(crate) async fn replay(
-    AdministratorOf(portal_id, _): AdministratorOf,
+    AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
     in_path: UploadInPath,
 ) -> Result<(StatusCode, Json<UploadRecord>), Refusal> {
@@ -19,7 +19,14 @@ pub(crate) async fn replay(
     if !upload.status.is_final() {
         return Err(Refusal::new(ProblemCode::UploadNotFinished));
     }
-    let again = context.feed.replay(&upload, (context.clock)()).await?;
+    let now = (context.clock)();
+    let replayed = Action::UploadReplayed {
+        upload_id: upload.upload_id.replay(now),
+        replay_of: upload.upload_id,
+    };
+    let deed = caller.does(portal_id, replayed, now);
+    let entry = context.feed.entry(portal_id, deed)?;
+    let again = context.feed.replay(&upload, now, entry).await?;
     let again = again.ok_or_else(|| Refusal::new(ProblemCode::Conflict))?;
     // It is in the queue; should the wake-up fail, the sweep finds it.
     if let Err(error) = context.process_upload.wake(portal_id).await {

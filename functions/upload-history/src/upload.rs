@@ -25,7 +25,7 @@ pub(crate) async fn list(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Json<Page>, Refusal> {
     let (limit, cursor) = limit_and_cursor(&query)?;
-    portal_exists(&context, portal_id).await?;
+    context.portal_exists(portal_id).await?;
     let (items, next) = context.feed.uploads(portal_id, limit, cursor).await?;
     Ok(Json(Page {
         items,
@@ -65,11 +65,4 @@ pub(crate) async fn find(
 ) -> Result<UploadRecord, Refusal> {
     let upload = context.feed.upload(portal_id, upload_id).await?;
     upload.ok_or_else(|| Refusal::new(ProblemCode::UploadNotFound))
-}
-
-async fn portal_exists(context: &Context, portal_id: PortalId) -> Result<(), Refusal> {
-    match context.feed.portal(portal_id).await? {
-        Some(_) => Ok(()),
-        None => Err(Refusal::new(ProblemCode::PortalNotFound)),
-    }
 }

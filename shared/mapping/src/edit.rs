@@ -79,6 +79,35 @@ impl EditDraft {
     }
 }
 
+impl Editable {
+    /// What differs, as a change spells it.
+    pub fn changed_since(&self, before: &Editable) -> Vec<&'static str> {
+        // In full, so that a new field does not compile until it is named.
+        let Editable {
+            email,
+            first_name,
+            last_name,
+            status,
+            roles,
+            feed_roles: _,
+            group_ids,
+            manager_ids,
+            disabled_by_upload: _,
+        } = self;
+        let fields = [
+            ("email", *email != before.email),
+            ("first_name", *first_name != before.first_name),
+            ("last_name", *last_name != before.last_name),
+            ("status", *status != before.status),
+            ("roles", *roles != before.roles),
+            ("group_ids", *group_ids != before.group_ids),
+            ("manager_ids", *manager_ids != before.manager_ids),
+        ];
+        let changed = fields.into_iter().filter(|(_, differs)| *differs);
+        changed.map(|(name, _)| name).collect()
+    }
+}
+
 impl Edit {
     /// Checks a change of `user`: `groups` are the portal's, `people` those of the
     /// [added managers](EditDraft::added_managers) who exist. Values are trimmed as those of rows are.

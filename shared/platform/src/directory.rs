@@ -4,15 +4,12 @@
 use crate::aws::Aws;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
-use crate::feed::{Fence, condition_failed, in_conflict};
+use crate::feed::{Entry, Fence, condition_failed, in_conflict};
 use crate::keys::{Item, Key, PK, SK, user_shards};
 use crate::pause::Pause;
 use crate::users::READ_BATCH;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnValue, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use jiff::Timestamp;
 use mapping::edit::Editable;
 use mapping::fields::Status;
@@ -373,57 +370,21 @@ impl Directory {
 
     /// Makes a change of the portal's: the user as it is then. The feed has to respect it: it finds no
     /// fingerprint, so it looks at the user as a whole, and `last_upload_id` as it was. `None`: the user is
-    /// not as it was in `before` any more.
+    /// not as it was in `before` any more, or the lease, if there is a fence, is somebody else's by now.
     ///
     /// # Errors
     ///
-    /// The table could not be written.
+    /// The table could not be written or read.
     pub async fn change(
         &self,
         portal: PortalId,
         before: &PortalUser,
         after: &Editable,
         now: Timestamp,
+        Entry(entry): Entry,
+        fence: Option<Fence>,
     ) -> Result<Option<PortalUser>, CallFailed> {
         const WHAT: &str = "change the user";
-        let update = Changes::of(&before.values, after, before.version, now);
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::user(portal, before.user_id).item()))
-            .update_expression(update.expression)
-            .set_expression_attribute_names(Some(update.names))
-            .set_expression_attribute_values(Some(update.values))
-            .condition_expression(AS_IT_WAS)
-            .return_values(ReturnValue::AllNew);
-        match request.send().await {
-            Ok(answer) => Ok(Some(user_of(WHAT, answer.attributes.unwrap_or_default())?)),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
-        }
-    }
-
-    /// The same under a lease. `None` also if the lease is somebody else's by now.
-    ///
-    /// # Errors
-    ///
-    /// The table could not be written or read.
-    pub async fn change_fenced(
-        &self,
-        portal: PortalId,
-        before: &PortalUser,
-        after: &Editable,
-        now: Timestamp,
-        fence: Fence,
-    ) -> Result<Option<PortalUser>, CallFailed> {
-        const WHAT: &str = "change the user under the lease";
         let changes = Changes::of(&before.values, after, before.version, now);
         let update = Update::builder()
             .table_name(&self.table)
@@ -434,11 +395,14 @@ impl Directory {
             .condition_expression(AS_IT_WAS)
             .build()
             .map_err(CallFailed::to(WHAT))?;
-        let request = self
+        let mut request = self
             .client
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().update(update).build())
-            .transact_items(fence.0);
+            .transact_items(entry);
+        if let Some(Fence(check)) = fence {
+            request = request.transact_items(check);
+        }
         match request.send().await {
             Ok(_) => self.user(portal, before.user_id).await,
             Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(None),

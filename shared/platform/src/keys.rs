@@ -88,6 +88,14 @@ impl Key {
         }
     }
 
+    /// Something that somebody did to the portal; ids sort by time.
+    pub fn audit(portal: PortalId, audit_id: impl fmt::Display) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("{AUDIT_PREFIX}{audit_id}"),
+        }
+    }
+
     /// Which key pair is the portal's, and whether one is being issued.
     pub fn credentials(portal: PortalId) -> Self {
         Key {
@@ -132,6 +140,9 @@ impl Key {
 
 /// What the sort keys of uploads begin with.
 pub const UPLOAD_PREFIX: &str = "UPLOAD#";
+
+/// What the sort keys of the audit trail begin with.
+pub const AUDIT_PREFIX: &str = "AUDIT#";
 
 /// What the sort keys of queue entries begin with.
 pub const QUEUE_PREFIX: &str = "QUEUE#";
@@ -183,6 +194,7 @@ mod tests {
         assert_eq!(spelled(Key::portal(portal)), "1001 / PORTAL");
         assert_eq!(spelled(Key::mapping_version(portal, 3)), "1001 / MAPPING#3");
         assert_eq!(spelled(Key::upload(portal, "01J")), "1001 / UPLOAD#01J");
+        assert_eq!(spelled(Key::audit(portal, "01J")), "1001 / AUDIT#01J");
         assert_eq!(
             spelled(Key::queued(portal, "2026-11-22T10:00:00.000Z", "01J")),
             "1001 / QUEUE#2026-11-22T10:00:00.000Z#01J"

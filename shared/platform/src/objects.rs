@@ -9,7 +9,7 @@ use crate::pause::Pause;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Buf;
@@ -27,6 +27,12 @@ pub const REPORTS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How long a link to a report works: long enough to click it, too short to pass it on.
 pub const LINK_LIFETIME: Duration = Duration::from_secs(300);
+
+/// How long a link to put a file to works: a file of 2 GiB has begun by then, and S3 asks for no more.
+const UPLOAD_LINK_LIFETIME: Duration = Duration::from_secs(900);
+
+/// What the keys of rehearsals go on with, after the portal's folder (`docs/rules.md`, "Rehearsals").
+pub const REHEARSAL: &str = "rehearsal/";
 
 /// Whether the service said that there is no such object, or that it is another by now.
 fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
@@ -56,6 +62,27 @@ impl FeedBucket {
     /// The bucket's name.
     pub fn name(&self) -> &str {
         &self.bucket
+    }
+
+    /// The key of a file in the portal's folder, and a link to put it to.
+    ///
+    /// # Errors
+    ///
+    /// The link could not be signed.
+    pub async fn link_to_put(
+        &self,
+        portal: PortalId,
+        file_name: &str,
+        rehearsal: bool,
+        now: Timestamp,
+    ) -> Result<(String, Link), CallFailed> {
+        let folder = if rehearsal { REHEARSAL } else { "" };
+        let key = format!("{portal}/{folder}{file_name}");
+        let request = self.client.put_object().bucket(&self.bucket).key(&key);
+        let link = Link::signed(UPLOAD_LINK_LIFETIME, now, async |lifetime| {
+            request.presigned(lifetime).await
+        });
+        Ok((key, link.await?))
     }
 
     /// The current version of an object and its size in bytes; `None`: there is none.
@@ -288,6 +315,27 @@ pub struct Link {
     pub expires_at: String,
 }
 
+impl Link {
+    async fn signed<E, R>(
+        lifetime: Duration,
+        now: Timestamp,
+        sign: impl AsyncFnOnce(PresigningConfig) -> Result<PresignedRequest, SdkError<E, R>>,
+    ) -> Result<Self, CallFailed>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        const WHAT: &str = "sign a link";
+        let config = PresigningConfig::expires_in(lifetime).map_err(CallFailed::to(WHAT))?;
+        let signed = sign(config).await.map_err(CallFailed::sdk(WHAT))?;
+        let expires_at = now.checked_add(lifetime).map_err(CallFailed::to(WHAT))?;
+        Ok(Link {
+            url: signed.uri().to_owned(),
+            expires_at: stamp(expires_at),
+        })
+    }
+}
+
 impl ReportsBucket {
     /// The bucket of this name.
     pub fn new(aws: &Aws, bucket: String) -> Self {
@@ -439,26 +487,18 @@ impl ReportsBucket {
         document: Document,
         now: Timestamp,
     ) -> Result<Link, CallFailed> {
-        const WHAT: &str = "sign a link";
-        let lifetime = PresigningConfig::expires_in(LINK_LIFETIME).map_err(CallFailed::to(WHAT))?;
         let name = document.file_name();
-        let signed = self
+        let request = self
             .client
             .get_object()
             .bucket(&self.bucket)
             .key(document.key(portal, upload, run))
             .response_content_type("text/csv; charset=utf-8")
-            .response_content_disposition(format!("attachment; filename=\"{upload}-{name}\""))
-            .presigned(lifetime)
-            .await
-            .map_err(CallFailed::sdk(WHAT))?;
-        let expires_at = now
-            .checked_add(LINK_LIFETIME)
-            .map_err(CallFailed::to(WHAT))?;
-        Ok(Link {
-            url: signed.uri().to_owned(),
-            expires_at: stamp(expires_at),
+            .response_content_disposition(format!("attachment; filename=\"{upload}-{name}\""));
+        Link::signed(LINK_LIFETIME, now, async |lifetime| {
+            request.presigned(lifetime).await
         })
+        .await
     }
 }
 

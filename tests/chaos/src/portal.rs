@@ -4,7 +4,7 @@
 use crate::cloud::Cloud;
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::aws::Aws;
-use platform::feed::FeedTable;
+use platform::feed::{ActingAs, Action, Deed, FeedTable};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -157,7 +157,17 @@ impl<'c> Portal<'c> {
         let table = FeedTable::new(&Aws::from_config(&config), self.cloud.feed_table.clone());
         let portal = self.id.parse().unwrap();
         let hold = table.portal(portal).await.unwrap().unwrap().hold.unwrap();
-        let approved = table.approve_hold(portal, hold.upload_id, platform::clock::system());
+        let now = platform::clock::system();
+        let deed = Deed {
+            by: "admin@x.example".to_owned(),
+            acting_as: ActingAs::Administrator,
+            at: now,
+            action: Action::HoldApproved {
+                upload_id: hold.upload_id,
+            },
+        };
+        let entry = table.entry(portal, deed).unwrap();
+        let approved = table.approve_hold(portal, hold.upload_id, now, entry);
         assert!(approved.await.unwrap(), "the hold is open");
         json!({"portal_id": self.id})
     }

@@ -120,6 +120,11 @@ impl Stack {
         config.credentials_provider(provider).build()
     }
 
+    /// What everything that may do everything is made from.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
     /// A DynamoDB client.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.config)
@@ -262,6 +267,25 @@ impl Stack {
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
             bytes,
         }
+    }
+
+    /// A file put to a link, as a browser does: it asks first whether the page's origin may. What S3 answers to both.
+    pub async fn put_from_a_page(
+        &self,
+        url: &str,
+        bytes: &[u8],
+    ) -> (reqwest::Response, StatusCode) {
+        let origin = "https://portal.example";
+        let asked = self
+            .http
+            .request(Method::OPTIONS, url)
+            .header("origin", origin)
+            .header("access-control-request-method", "PUT")
+            .header("access-control-request-headers", "content-type");
+        let put = self.http.put(url).header("origin", origin);
+        let put = put.header("content-type", "text/csv").body(bytes.to_vec());
+        let asked = asked.send().await.unwrap();
+        (asked, put.send().await.unwrap().status())
     }
 
     /// What a link leads to, fetched without signing in.

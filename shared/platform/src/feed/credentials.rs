@@ -2,11 +2,11 @@
 //! there are; this says which of them the customer has, and keeps two people from issuing at once. The secret is
 //! never here.
 
-use super::{FeedTable, update_refused};
+use super::{Entry, FeedTable, update_refused};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::Key;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
 use mapping::identity::PortalId;
 use serde::Deserialize;
@@ -65,7 +65,7 @@ impl FeedTable {
         }
     }
 
-    /// `owner` has issued this key (`Some`), or none. Says nothing if somebody else is issuing by now.
+    /// `owner` has issued this key (`Some`), or none. Does nothing if somebody else is issuing by now.
     ///
     /// # Errors
     ///
@@ -74,29 +74,29 @@ impl FeedTable {
         &self,
         portal: PortalId,
         owner: &str,
-        issued: Option<&str>,
+        issued: Option<(&str, Entry)>,
     ) -> Result<(), CallFailed> {
+        const WHAT: &str = "record the key pair";
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let set = if issued.is_some() {
             "SET access_key_id = :key "
         } else {
             ""
         };
-        let mut request = self
-            .client
-            .update_item()
+        let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::credentials(portal).item()))
             .update_expression(format!("{set}REMOVE issuing_by, issuing_until"))
             .condition_expression("issuing_by = :owner")
             .expression_attribute_values(":owner", text(owner));
-        if let Some(key) = issued {
-            request = request.expression_attribute_values(":key", text(key));
+        let mut entry = None;
+        if let Some((key, Entry(audited))) = issued {
+            update = update.expression_attribute_values(":key", text(key));
+            entry = Some(audited);
         }
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if update_refused(&error) => Ok(()),
-            Err(error) => Err(CallFailed::sdk("record the key pair")(error)),
-        }
+        let update = update.build().map_err(CallFailed::to(WHAT))?;
+        let change = TransactWriteItem::builder().update(update).build();
+        self.write(WHAT, [change].into_iter().chain(entry)).await?;
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 
 use super::queue::QueueItem;
 use super::uploads::{Arrived, UploadId, UploadRecord, UploadStatus};
-use super::{FeedTable, Portal, condition_failed, in_conflict, item_of};
+use super::{Entry, FeedTable, Portal, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, WORK_DUE_AT, WORK_SHARD};
@@ -67,7 +67,8 @@ fn attribute(what: &'static str, value: impl Serialize) -> Result<AttributeValue
 }
 
 impl FeedTable {
-    /// Ends a hold without doing anything of it. `false`: it was not open any more.
+    /// Ends a hold without doing anything of it; who decided that stands in the entry. `false`: it was not open any
+    /// more.
     ///
     /// # Errors
     ///
@@ -77,6 +78,7 @@ impl FeedTable {
         portal: PortalId,
         upload_id: UploadId,
         decision: Decision,
+        entry: Option<Entry>,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "end the hold";
         let Some(item) = self.upload_item(portal, upload_id).await? else {
@@ -88,7 +90,8 @@ impl FeedTable {
         let upload = self
             .decided(WHAT, &record)?
             .update_expression(format!("{DECIDED} REMOVE {WORK_SHARD}, {WORK_DUE_AT}"));
-        self.write_decision(WHAT, portal, upload_id, upload, None)
+        let beside = entry.map(|Entry(entry)| entry);
+        self.write_decision(WHAT, portal, upload_id, upload, beside)
             .await
     }
 
@@ -102,6 +105,7 @@ impl FeedTable {
         portal: PortalId,
         upload_id: UploadId,
         now: Timestamp,
+        Entry(audited): Entry,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "approve the hold";
         let Some(item) = self.upload_item(portal, upload_id).await? else {
@@ -142,7 +146,7 @@ impl FeedTable {
             .build()
             .map_err(CallFailed::to(WHAT))?;
         let entry = TransactWriteItem::builder().put(entry).build();
-        self.write_decision(WHAT, portal, upload_id, upload, Some(entry))
+        self.write_decision(WHAT, portal, upload_id, upload, [entry, audited])
             .await
     }
 
@@ -169,7 +173,7 @@ impl FeedTable {
         portal: PortalId,
         upload_id: UploadId,
         upload: UpdateBuilder,
-        beside: Option<TransactWriteItem>,
+        beside: impl IntoIterator<Item = TransactWriteItem>,
     ) -> Result<bool, CallFailed> {
         let of_portal = Update::builder()
             .table_name(&self.table)
@@ -178,19 +182,12 @@ impl FeedTable {
             .condition_expression("#hold.upload_id = :id")
             .expression_attribute_names("#hold", "hold")
             .expression_attribute_values(":id", AttributeValue::S(upload_id.to_string()));
-        let mut request = self.client.transact_write_items();
+        let mut changes: Vec<_> = beside.into_iter().collect();
         for update in [upload, of_portal] {
             let update = update.build().map_err(CallFailed::to(what))?;
-            request = request.transact_items(TransactWriteItem::builder().update(update).build());
+            changes.push(TransactWriteItem::builder().update(update).build());
         }
-        if let Some(beside) = beside {
-            request = request.transact_items(beside);
-        }
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(false),
-            Err(error) => Err(CallFailed::sdk(what)(error)),
-        }
+        self.write(what, changes).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! `MAPPING` and `MAPPING#<version>`: the mapping that files are read with, and every one that was saved.
 //! A version never changes, so a run that is taken up again reads its file as it did before.
 
-use super::{FeedTable, Portal, condition_failed, in_conflict, item_of};
+use super::{Entry, FeedTable, Portal, item_of};
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
 use crate::pause::Pause;
@@ -142,6 +142,7 @@ impl FeedTable {
         portal_item: &Portal,
         draft: MappingDraft,
         created_at: String,
+        entry: Entry,
     ) -> Result<Option<StoredMapping>, CallFailed> {
         const WHAT: &str = "store the mapping";
         let stored = StoredMapping {
@@ -157,10 +158,7 @@ impl FeedTable {
             .expression_attribute_values(":version", AttributeValue::N(stored.version.to_string()))
             .build()
             .map_err(CallFailed::to(WHAT))?;
-        let mut request = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().update(counter).build());
+        let mut changes = vec![TransactWriteItem::builder().update(counter).build()];
         for key in [
             Key::mapping_version(portal, stored.version),
             Key::mapping(portal),
@@ -170,13 +168,10 @@ impl FeedTable {
                 .set_item(Some(item_of(WHAT, &key, MappingItem::from(&stored))?))
                 .build()
                 .map_err(CallFailed::to(WHAT))?;
-            request = request.transact_items(TransactWriteItem::builder().put(put).build());
+            changes.push(TransactWriteItem::builder().put(put).build());
         }
-        match request.send().await {
-            Ok(_) => Ok(Some(stored)),
-            Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(None),
-            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
-        }
+        let written = self.write_with(WHAT, changes, entry).await?;
+        Ok(written.then_some(stored))
     }
 
     /// Takes the mapping out of use; its versions stay, and their numbers go on. `portal_item` is the portal as it
@@ -189,6 +184,7 @@ impl FeedTable {
         &self,
         portal: PortalId,
         portal_item: &Portal,
+        entry: Entry,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "reset the mapping";
         let reset = self
@@ -202,16 +198,11 @@ impl FeedTable {
             .set_key(Some(Key::mapping(portal).item()))
             .build()
             .map_err(CallFailed::to(WHAT))?;
-        let request = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().update(reset).build())
-            .transact_items(TransactWriteItem::builder().delete(gone).build());
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(false),
-            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
-        }
+        let changes = [
+            TransactWriteItem::builder().update(reset).build(),
+            TransactWriteItem::builder().delete(gone).build(),
+        ];
+        self.write_with(WHAT, changes, entry).await
     }
 
     /// These versions of the mapping, newest first; at most 100. One that there is not is left out.

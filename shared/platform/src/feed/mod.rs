@@ -2,6 +2,7 @@
 //! item; the item's shape does not leave it.
 
 mod assignments;
+mod audit;
 mod credentials;
 mod holds;
 mod lease;
@@ -12,6 +13,7 @@ mod run;
 mod uploads;
 
 pub use assignments::Assignment;
+pub use audit::{ActingAs, Action, AuditEntry, AuditId, Deed, Entry};
 pub use holds::{Decision, OpenHold};
 pub use lease::{Acquired, Fence, LEASE, Lease, LeaseItem, LeaseLost, Standing};
 pub use mappings::StoredMapping;
@@ -31,7 +33,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use mapping::identity::PortalId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,6 +64,22 @@ impl FeedTable {
             .expression_attribute_names("#sk", SK)
             .expression_attribute_values(":pk", AttributeValue::S(portal.to_string()))
             .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+    }
+
+    /// All of these changes, or none. `false`: a condition did not hold, or another change of the same items was under
+    /// way, again and again.
+    async fn write(
+        &self,
+        what: &'static str,
+        changes: impl IntoIterator<Item = TransactWriteItem>,
+    ) -> Result<bool, CallFailed> {
+        let request = self.client.transact_write_items();
+        let changes = changes.into_iter().collect();
+        match request.set_transact_items(Some(changes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(false),
+            Err(error) => Err(CallFailed::sdk(what)(error)),
+        }
     }
 
     /// One item, read consistently.

@@ -1,6 +1,6 @@
 //! `PORTAL`: a portal as an operator set it up, and whether its feed is authorised.
 
-use super::{FeedTable, OpenHold, condition_failed, in_conflict, item_of, update_refused};
+use super::{Entry, FeedTable, OpenHold, item_of};
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -196,6 +196,7 @@ impl FeedTable {
         portal: PortalId,
         before: Option<&Portal>,
         settings: &PortalSettings,
+        entry: Entry,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "store the portal";
         let attributes: Item =
@@ -221,24 +222,13 @@ impl FeedTable {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(listed));
-        let request = self
-            .client
-            .transact_write_items()
-            .transact_items(
-                TransactWriteItem::builder()
-                    .update(update.build().map_err(CallFailed::to(WHAT))?)
-                    .build(),
-            )
-            .transact_items(
-                TransactWriteItem::builder()
-                    .put(put.build().map_err(CallFailed::to(WHAT))?)
-                    .build(),
-            );
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(false),
-            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
-        }
+        let update = update.build().map_err(CallFailed::to(WHAT))?;
+        let put = put.build().map_err(CallFailed::to(WHAT))?;
+        let changes = [
+            TransactWriteItem::builder().update(update).build(),
+            TransactWriteItem::builder().put(put).build(),
+        ];
+        self.write_with(WHAT, changes, entry).await
     }
 
     /// An update of the portal's item that holds only if nobody changed settings or mapping since
@@ -256,31 +246,29 @@ impl FeedTable {
             .expression_attribute_values(":revision", AttributeValue::N(revision.to_string()))
     }
 
-    /// Changes when disables are held. `false`: there is no such portal.
+    /// Changes when disables are held. `false`: there is no such portal, or it is being changed at this moment.
     ///
     /// # Errors
     ///
     /// The table could not be written.
-    pub async fn put_limits(&self, portal: PortalId, limits: Limits) -> Result<bool, CallFailed> {
+    pub async fn put_limits(
+        &self,
+        portal: PortalId,
+        limits: Limits,
+        entry: Entry,
+    ) -> Result<bool, CallFailed> {
         const WHAT: &str = "store the settings";
         let limits =
             serde_dynamo::to_attribute_value(limits).map_err(CallFailed::malformed(WHAT))?;
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::portal(portal).item()))
-            .condition_expression("attribute_exists(pk)")
+        let update = self
+            .update_of(portal)
             .update_expression("SET limits = :limits")
             .expression_attribute_values(":limits", limits);
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if update_refused(&error) => Ok(false),
-            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
-        }
+        self.update_with(WHAT, update, entry).await
     }
 
-    /// Authorises the feed (`Some`) or withdraws that (`None`). `false`: there is no such portal.
+    /// Authorises the feed (`Some`) or withdraws that (`None`). `false`: there is no such portal, or it is being
+    /// changed at this moment.
     ///
     /// # Errors
     ///
@@ -289,24 +277,36 @@ impl FeedTable {
         &self,
         portal: PortalId,
         authorisation: Option<&Authorisation>,
+        entry: Entry,
     ) -> Result<bool, CallFailed> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::portal(portal).item()))
-            .condition_expression("attribute_exists(pk)");
-        let request = match authorisation {
-            Some(authorisation) => request
+        let update = self.update_of(portal);
+        let update = match authorisation {
+            Some(authorisation) => update
                 .update_expression("SET authorised_by = :by, authorised_at = :at")
                 .expression_attribute_values(":by", AttributeValue::S(authorisation.by.clone()))
                 .expression_attribute_values(":at", AttributeValue::S(authorisation.at.clone())),
-            None => request.update_expression("REMOVE authorised_by, authorised_at"),
+            None => update.update_expression("REMOVE authorised_by, authorised_at"),
         };
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if update_refused(&error) => Ok(false),
-            Err(error) => Err(CallFailed::sdk("store the authorisation")(error)),
-        }
+        self.update_with("store the authorisation", update, entry)
+            .await
+    }
+
+    /// An update of a portal that there is.
+    fn update_of(&self, portal: PortalId) -> UpdateBuilder {
+        Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::portal(portal).item()))
+            .condition_expression("attribute_exists(pk)")
+    }
+
+    async fn update_with(
+        &self,
+        what: &'static str,
+        update: UpdateBuilder,
+        entry: Entry,
+    ) -> Result<bool, CallFailed> {
+        let update = update.build().map_err(CallFailed::to(what))?;
+        let change = TransactWriteItem::builder().update(update).build();
+        self.write_with(what, [change], entry).await
     }
 }

@@ -3,7 +3,7 @@
 
 use super::holds::Decision;
 use super::queue::QueueItem;
-use super::{FeedTable, condition_failed, item_of};
+use super::{Entry, FeedTable, condition_failed, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, UPLOAD_PREFIX};
@@ -413,11 +413,14 @@ impl FeedTable {
         let claimed = ObjectItem {
             upload_id: arrived.record.upload_id,
         };
-        let object_item = item_of(WHAT, &object_key, &claimed)?;
-        if self
-            .put_upload(WHAT, arrived, Some(object_item), now)
-            .await?
-        {
+        let once = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item_of(WHAT, &object_key, &claimed)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(CallFailed::to(WHAT))?;
+        let once = TransactWriteItem::builder().put(once).build();
+        if self.put_upload(WHAT, arrived, once, now).await? {
             return Ok(Claim::New);
         }
         let claimed: Option<ObjectItem> = self.get(WHAT, object_key).await?;
@@ -443,7 +446,7 @@ impl FeedTable {
         &self,
         what: &'static str,
         arrived: &Arrived,
-        beside: Option<crate::keys::Item>,
+        beside: TransactWriteItem,
         now: Timestamp,
     ) -> Result<bool, CallFailed> {
         let (portal, record) = (arrived.record.portal_id, &arrived.record);
@@ -455,9 +458,8 @@ impl FeedTable {
         )?;
         let (key, entry) = QueueItem::of(arrived, now);
         let entry = item_of(what, &key, entry)?;
-        let items = [(upload, Some(new)), (entry, None)].into_iter();
-        let mut request = self.client.transact_write_items();
-        for (item, condition) in items.chain(beside.map(|item| (item, Some(new)))) {
+        let mut request = self.client.transact_write_items().transact_items(beside);
+        for (item, condition) in [(upload, Some(new)), (entry, None)] {
             let put = Put::builder()
                 .table_name(&self.table)
                 .set_item(Some(item))
@@ -473,8 +475,8 @@ impl FeedTable {
         }
     }
 
-    /// Puts the same object version into the queue once more, as a new upload that arrives now. `None`: that
-    /// was done this very millisecond.
+    /// Puts the same object version into the queue once more, as a new upload that arrives now; it is
+    /// [`UploadId::replay`] of that one. `None`: that was done this very millisecond.
     ///
     /// # Errors
     ///
@@ -483,6 +485,7 @@ impl FeedTable {
         &self,
         upload: &UploadRecord,
         now: Timestamp,
+        Entry(entry): Entry,
     ) -> Result<Option<UploadRecord>, CallFailed> {
         const WHAT: &str = "replay the upload";
         let Some(item) = self.upload_item(upload.portal_id, upload.upload_id).await? else {
@@ -499,7 +502,7 @@ impl FeedTable {
                 now,
             )
         };
-        let written = self.put_upload(WHAT, &again, None, now).await?;
+        let written = self.put_upload(WHAT, &again, entry, now).await?;
         Ok(written.then_some(again.record))
     }
 

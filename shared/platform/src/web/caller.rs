@@ -2,8 +2,10 @@
 //! Fails closed: what a token does not say clearly, its bearer may not do.
 
 use super::Refusal;
+use crate::feed::{ActingAs, Action, Deed};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use jiff::Timestamp;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use mapping::identity::PortalId;
@@ -44,6 +46,19 @@ impl Caller {
                 .filter(|_| has("administrator")),
             is_operator: has("operator"),
         })
+    }
+
+    /// What the caller does to a portal that they may act for.
+    pub fn does(&self, portal: PortalId, action: Action, at: Timestamp) -> Deed {
+        Deed {
+            by: self.email.clone(),
+            acting_as: match self.administers {
+                Some(own) if own == portal => ActingAs::Administrator,
+                _ => ActingAs::Operator,
+            },
+            at,
+            action,
+        }
     }
 
     /// The portal that a path names, if the caller may act for it as an administrator.

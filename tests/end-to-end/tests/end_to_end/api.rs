@@ -9,7 +9,7 @@ fn settings() -> Value {
 }
 
 /// Every route, with a body that would do.
-fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
+pub(crate) fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
     vec![
         ("GET", "", None),
         ("PUT", "", Some(settings())),
@@ -22,7 +22,9 @@ fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
         ("POST", "/feed/mapping/inspect", Some(json!("Email"))),
         ("GET", "/feed/fields", None),
         ("GET", "/feed/template.csv", None),
+        ("GET", "/audit", None),
         ("GET", "/uploads", None),
+        ("POST", "/uploads", Some(json!({"file_name": "a.csv"}))),
         ("GET", "/uploads/01KAPTA7HZ0000000000000000", None),
         ("GET", "/uploads/01KAPTA7HZ0000000000000000/report", None),
         ("GET", "/uploads/01KAPTA7HZ0000000000000000/rejected", None),

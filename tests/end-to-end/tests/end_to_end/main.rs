@@ -2,12 +2,15 @@
 //! each concern; every test has a portal of its own, so they run side by side.
 #![allow(clippy::unwrap_used, reason = "in tests a panic is how a test fails")]
 
+mod administrator;
 mod api;
+mod audit;
 mod configure;
 mod credentials;
 mod files;
 mod groups;
 mod holds;
+mod isolation;
 mod large;
 mod life;
 mod logs;
