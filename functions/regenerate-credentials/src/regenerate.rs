@@ -2,7 +2,7 @@
 //! keys. Whatever fails on the way, the customer has a key that works, and the next attempt puts things in order.
 
 use crate::context::Context;
-use crate::key_pairs::{Ensured, IssuedKey, KeyPair, Secret};
+use crate::key_pairs::{Ensured, IssuedKey, KeyPair, KeyPairs, Secret};
 use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use platform::failure::CallFailed;
@@ -99,7 +99,24 @@ async fn issue(context: &Context, portal_id: PortalId) -> Result<IssuedKey, Refu
         }
         return Err(failed(&error));
     }
+    if let Err(error) = remove_unseen(pairs, portal_id, &issued.key).await {
+        tracing::warn!(%portal_id, ?error, "a key that nobody has may be left to the next attempt");
+    }
     Ok(issued)
+}
+
+/// IAM may have made a key and its answer was lost; the one that was issued came with the repetition.
+async fn remove_unseen(
+    pairs: &KeyPairs,
+    portal_id: PortalId,
+    issued: &KeyPair,
+) -> Result<(), CallFailed> {
+    for key in pairs.of(portal_id).await? {
+        if key.access_key_id != issued.access_key_id {
+            pairs.remove(portal_id, &key.access_key_id).await?;
+        }
+    }
+    Ok(())
 }
 
 fn failed(error: &CallFailed) -> Refusal {

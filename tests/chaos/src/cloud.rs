@@ -28,7 +28,12 @@ const KEPT_IN_KEYS: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The binary of `process-upload`, as it was deployed last.
 pub fn process_upload() -> PathBuf {
-    Path::new(WORKSPACE).join("target/lambda/process-upload/bootstrap")
+    deployed("process-upload")
+}
+
+/// The same of another function.
+pub fn deployed(function: &str) -> PathBuf {
+    Path::new(WORKSPACE).join(format!("target/lambda/{function}/bootstrap"))
 }
 
 /// Two tables and two buckets of one test.
@@ -139,6 +144,19 @@ impl Cloud {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
+    }
+
+    /// An output of the stack that is up.
+    pub fn output(&self, name: &str) -> &str {
+        self.description["outputs"][name].as_str().unwrap()
+    }
+
+    /// How a client with this key pair reaches the cloud.
+    pub fn config_of(&self, access_key_id: &str, secret_access_key: &str) -> SdkConfig {
+        let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "issued");
+        let provider = SharedCredentialsProvider::new(credentials);
+        let config = self.config(self.endpoint()).into_builder();
+        config.credentials_provider(provider).build()
     }
 
     /// How a client reaches this cloud at `endpoint`.

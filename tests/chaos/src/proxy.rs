@@ -66,7 +66,7 @@ impl Kind {
 /// A request to AWS.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// `s3` or `dynamodb`.
+    /// `s3`, `dynamodb` or `iam`.
     pub service: &'static str,
     /// `GetObject`, `UpdateItem` and so on.
     pub operation: String,
@@ -477,6 +477,7 @@ impl Call {
         let target = target.and_then(|target| target.to_str().ok()?.split_once('.'));
         let (service, operation) = match target {
             Some((_, operation)) => ("dynamodb", operation.to_owned()),
+            None if is_signed_for(head, "iam") => ("iam", iam_operation(&body)),
             None => ("s3", s3_operation(head)),
         };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -487,6 +488,22 @@ impl Call {
             body,
         }
     }
+}
+
+/// A signature names the service that it is for.
+fn is_signed_for(head: &request::Parts, service: &str) -> bool {
+    let signature = head.headers.get("authorization");
+    let signature = signature.and_then(|value| value.to_str().ok());
+    signature.is_some_and(|it| it.contains(&format!("/{service}/aws4_request")))
+}
+
+/// IAM says it in the form that is sent.
+fn iam_operation(body: &[u8]) -> String {
+    let form = String::from_utf8_lossy(body);
+    let action = form
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("Action="));
+    action.unwrap_or_default().to_owned()
 }
 
 /// S3 says what is asked of it by the method, the depth of the path and the names in the query.
