@@ -3,15 +3,16 @@
 
 use crate::context::Context;
 use crate::key_pairs::{KeyPair, Secret};
-use crate::regenerate;
+use crate::regenerate::{self, Regenerated};
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderName, StatusCode};
+use axum::response::IntoResponse;
 use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use platform::clock::stamp;
-use platform::web::{AdministratorOf, Refusal};
+use platform::web::{AdministratorOf, Measured, Refusal};
 use serde::Serialize;
 
 /// Where files are put, and the key by which. No `Debug`: it may hold the secret.
@@ -66,18 +67,16 @@ pub(crate) async fn show(
 pub(crate) async fn regenerate(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
-) -> Result<
-    (
-        StatusCode,
-        [(HeaderName, &'static str); 1],
-        Json<CredentialsAnswer>,
-    ),
-    Refusal,
-> {
+) -> Result<impl IntoResponse, Refusal> {
     context.portal_exists(portal_id).await?;
-    let (key, secret) = regenerate::regenerate(&context, portal_id, &caller).await?;
+    let Regenerated {
+        key,
+        secret,
+        users_percent,
+    } = regenerate::regenerate(&context, portal_id, &caller).await?;
     // Nothing on the way may keep it.
     let headers = [(CACHE_CONTROL, "no-store")];
     let answer = answer(&context, portal_id, key, Some(secret));
-    Ok((StatusCode::CREATED, headers, Json(answer)))
+    let measured = Measured::of("iam_users_percent", users_percent);
+    Ok((StatusCode::CREATED, measured, headers, Json(answer)))
 }

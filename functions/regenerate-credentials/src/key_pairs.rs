@@ -5,6 +5,7 @@ use aws_config::BehaviorVersion;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::ProvideErrorMetadata;
 use aws_sdk_iam::operation::create_user::CreateUserError;
+use aws_sdk_iam::types::SummaryKeyType;
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use platform::failure::CallFailed;
@@ -45,9 +46,10 @@ pub(crate) struct IssuedKey {
 
 /// Whether a portal has its user.
 pub(crate) enum Ensured {
-    Yes,
-    /// The AWS account has as many users as it may have (5,000 by default).
-    QuotaReached,
+    /// It had.
+    Before,
+    /// It has one from now on, which is one more in the AWS account.
+    Now,
 }
 
 /// The key pairs of all portals.
@@ -75,8 +77,12 @@ impl KeyPairs {
         format!("user-feed-{}-{portal}", self.stage)
     }
 
-    /// Makes the portal's user unless it is there, and sets its rights in any case.
-    pub(crate) async fn ensure_user(&self, portal: PortalId) -> Result<Ensured, CallFailed> {
+    /// Makes the portal's user unless it is there, and sets its rights in any case. `None`: the AWS account has as many
+    /// users as it may have (5,000 by default).
+    pub(crate) async fn ensure_user(
+        &self,
+        portal: PortalId,
+    ) -> Result<Option<Ensured>, CallFailed> {
         let created = self
             .client
             .create_user()
@@ -85,15 +91,14 @@ impl KeyPairs {
             .permissions_boundary(&self.boundary_arn)
             .send()
             .await;
-        if let Err(error) = created {
-            match error.as_service_error() {
-                Some(CreateUserError::EntityAlreadyExistsException(_)) => {}
-                Some(CreateUserError::LimitExceededException(_)) => {
-                    return Ok(Ensured::QuotaReached);
-                }
+        let ensured = match created {
+            Ok(_) => Ensured::Now,
+            Err(error) => match error.as_service_error() {
+                Some(CreateUserError::EntityAlreadyExistsException(_)) => Ensured::Before,
+                Some(CreateUserError::LimitExceededException(_)) => return Ok(None),
                 _ => return Err(CallFailed::sdk("make the portal's user")(error)),
-            }
-        }
+            },
+        };
         self.client
             .put_user_policy()
             .user_name(self.user_name(portal))
@@ -102,7 +107,23 @@ impl KeyPairs {
             .send()
             .await
             .map_err(CallFailed::sdk("set what the portal's user may do"))?;
-        Ok(Ensured::Yes)
+        Ok(Some(ensured))
+    }
+
+    /// How many of the users that the AWS account may have it has, in percent, rounded down. `None`: IAM does not say.
+    pub(crate) async fn users_percent(&self) -> Result<Option<u64>, CallFailed> {
+        let summary = self.client.get_account_summary().send().await;
+        let summary = summary.map_err(CallFailed::sdk("count the account's users"))?;
+        let number = |key: SummaryKeyType| {
+            let number = summary.summary_map()?.get(&key)?;
+            u64::try_from(*number).ok()
+        };
+        let (users, quota) = (
+            number(SummaryKeyType::Users),
+            number(SummaryKeyType::UsersQuota),
+        );
+        let percent = |(users, quota): (u64, u64)| (users * 100).checked_div(quota);
+        Ok(users.zip(quota).and_then(percent))
     }
 
     /// The portal's keys; none if it has no user.

@@ -20,25 +20,50 @@ pub(crate) fn customers(mut keys: Vec<KeyPair>, issued: Option<&str>) -> Option<
         .min_by(|a, b| (a.created_at, &a.access_key_id).cmp(&(b.created_at, &b.access_key_id)))
 }
 
+/// A key pair that the customer is told of now.
+pub(crate) struct Regenerated {
+    pub(crate) key: KeyPair,
+    pub(crate) secret: Secret,
+    /// See [`KeyPairs::users_percent`]; counted when the portal's user was made for it.
+    pub(crate) users_percent: Option<u64>,
+}
+
 /// One at a time for each portal.
 pub(crate) async fn regenerate(
     context: &Context,
     portal_id: PortalId,
     caller: &Caller,
-) -> Result<(KeyPair, Secret), Refusal> {
+) -> Result<Regenerated, Refusal> {
     let owner = (context.new_id)().to_string();
     let now = (context.clock)();
     if !context.feed.begin_issuing(portal_id, &owner, now).await? {
         return Err(Refusal::new(ProblemCode::RegenerationInProgress));
     }
     let issued = issue(context, portal_id).await;
-    let key = issued.as_ref().ok().map(|issued| &issued.key);
+    let key = issued.as_ref().ok().map(|(issued, _)| &issued.key);
     // The pair is issued, whether or not that is recorded: IAM says the same, and the time of the lock ends.
     if let Err(error) = record(context, portal_id, &owner, key, caller).await {
         tracing::warn!(%portal_id, ?error, "the key pair was not recorded");
     }
-    let IssuedKey { key, secret } = issued?;
-    Ok((key, secret))
+    let (IssuedKey { key, secret }, ensured) = issued?;
+    let users_percent = match ensured {
+        Ensured::Now => users_percent(context).await,
+        Ensured::Before => None,
+    };
+    Ok(Regenerated {
+        key,
+        secret,
+        users_percent,
+    })
+}
+
+/// The account's limit comes nearer with each portal; nobody should hear of it from a customer.
+async fn users_percent(context: &Context) -> Option<u64> {
+    let counted = context.key_pairs.users_percent().await;
+    counted.unwrap_or_else(|error| {
+        tracing::warn!(?error, "the account's users were not counted");
+        None
+    })
 }
 
 async fn record(
@@ -60,16 +85,15 @@ async fn record(
     context.feed.end_issuing(portal_id, owner, issued).await
 }
 
-async fn issue(context: &Context, portal_id: PortalId) -> Result<IssuedKey, Refusal> {
+async fn issue(context: &Context, portal_id: PortalId) -> Result<(IssuedKey, Ensured), Refusal> {
     let pairs = &context.key_pairs;
-    match pairs
+    let ensured = pairs
         .ensure_user(portal_id)
         .await
-        .map_err(|error| failed(&error))?
-    {
-        Ensured::Yes => {}
-        Ensured::QuotaReached => return Err(Refusal::new(ProblemCode::CredentialsQuota)),
-    }
+        .map_err(|error| failed(&error))?;
+    let Some(ensured) = ensured else {
+        return Err(Refusal::new(ProblemCode::CredentialsQuota));
+    };
     let recorded = context
         .feed
         .issued_key(portal_id)
@@ -102,7 +126,7 @@ async fn issue(context: &Context, portal_id: PortalId) -> Result<IssuedKey, Refu
     if let Err(error) = remove_unseen(pairs, portal_id, &issued.key).await {
         tracing::warn!(%portal_id, ?error, "a key that nobody has may be left to the next attempt");
     }
-    Ok(issued)
+    Ok((issued, ensured))
 }
 
 /// IAM may have made a key and its answer was lost; the one that was issued came with the repetition.

@@ -20,9 +20,9 @@ pub use refusal::Refusal;
 
 use crate::clock::Clock;
 use crate::metrics::Invocation;
-use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
+use axum::{Extension, Router};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Service, service_fn};
 use mapping::problem::ProblemCode;
@@ -41,6 +41,9 @@ pub async fn serve(
     let measured = from_fn(move |request: Request, next: Next| async move {
         let mut invocation = Invocation::begin(service, clock);
         let answer = next.run(request).await;
+        if let Some(Measured { name, value }) = answer.extensions().get() {
+            invocation.count(name, *value);
+        }
         invocation.property("status", answer.status().as_u16());
         invocation.count("failed", u64::from(answer.status().is_server_error()));
         invocation.end();
@@ -62,6 +65,20 @@ pub async fn serve(
         adapter.call(event)
     }))
     .await
+}
+
+/// A number that a route counts for the line of its invocation (`crate::metrics`), beside its answer.
+#[derive(Clone)]
+pub struct Measured {
+    name: &'static str,
+    value: u64,
+}
+
+impl Measured {
+    /// `None`: there is nothing to count this time.
+    pub fn of(name: &'static str, value: Option<u64>) -> Option<Extension<Self>> {
+        value.map(|value| Extension(Measured { name, value }))
+    }
 }
 
 /// What a query may not contain (RFC 3986), and clients send all the same. The gateway passes it on, and

@@ -62,6 +62,10 @@ async fn the_first_upload_is_made_with_the_key_pair_that_was_issued() {
     assert!(!can_put(&portal, &s3(&portal, &issued), &key).await);
     assert!(can_put(&portal, &s3(&portal, &again), &key).await);
 
+    // The portal has taken one of the users that the account may have, and that was counted.
+    let counted = |logs: &str| logs.contains("\"iam_users_percent\":");
+    portal.stack.logs_with(counted).await;
+
     // The secret is in its answer and nowhere else.
     let secret = again["secret_access_key"].as_str().unwrap();
     assert!(!portal.stack.logs().await.contains(secret));
