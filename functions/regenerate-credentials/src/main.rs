@@ -1,14 +1,6 @@
-//! `regenerate-credentials`: the key pair by which a customer's system puts files under its portal's path. Boots,
-//! and no more.
+//! Boots `regenerate-credentials`, and no more.
 
-mod context;
-mod credentials;
-mod key_pairs;
-mod regenerate;
-mod routes;
-
-use context::Context;
-use key_pairs::KeyPairs;
+use regenerate_credentials::{Context, KeyPairs, routes};
 use platform::aws::Aws;
 use platform::feed::FeedTable;
 use platform::{clock, environment, telemetry, web};
@@ -35,7 +27,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     web::serve(
         "regenerate-credentials",
         clock::system,
-        routes::routes(context),
+        routes(context),
     )
     .await
 }

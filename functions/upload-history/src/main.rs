@@ -1,14 +1,6 @@
-//! `upload-history`: the uploads of a portal, one of them with its progress, and links to what can be
-//! downloaded about it; replaying one; and deciding what is held. Boots, and no more.
+//! Boots `upload-history`, and no more.
 
-mod context;
-mod document;
-mod held;
-mod replay;
-mod routes;
-mod upload;
-
-use context::Context;
+use upload_history::{Context, routes};
 use platform::aws::Aws;
 use platform::feed::FeedTable;
 use platform::objects::ReportsBucket;
@@ -31,5 +23,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         process_upload: ProcessUpload::new(&aws, process_upload),
         clock: clock::system,
     };
-    web::serve("upload-history", clock::system, routes::routes(context)).await
+    web::serve("upload-history", clock::system, routes(context)).await
 }
