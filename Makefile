@@ -25,7 +25,7 @@ lint:
 ## Unit, property and golden tests, the reference model of the rules, what the fuzzer has found, and the model of
 ## queue and lease: no cloud, no network.
 unit:
-	cargo test --workspace --locked --lib --bins --test sample_file --test documents --test purity
+	cargo test --workspace --locked --lib --bins --test sample_file --test documents --test purity --test openapi
 	cargo test --workspace --locked --test protocol --test golden --test reference --test corpus
 	cargo run --quiet --locked -p mapping --example plan -- events/people.mapping.json events/people.csv > /dev/null
 

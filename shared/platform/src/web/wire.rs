@@ -61,12 +61,14 @@ pub struct Problem {
     pub byte: u64,
 }
 
-/// What is wrong, for a script. `GET /problem-codes` says what each means.
+/// One of the catalogue.
 pub struct ProblemCode;
 
 impl PartialSchema for ProblemCode {
     fn schema() -> RefOr<Schema> {
-        one_of(Code::ALL.iter().map(|code| code.as_str()))
+        let codes = Code::ALL.iter().map(|code| code.as_str());
+        let meaning = "What is wrong, for a script. `GET /problem-codes` says what each means.";
+        one_of(codes, meaning)
     }
 }
 
@@ -109,7 +111,8 @@ pub struct Role;
 
 impl PartialSchema for Role {
     fn schema() -> RefOr<Schema> {
-        one_of(GivenRole::ALL.iter().map(|role| role.as_str()))
+        let roles = GivenRole::ALL.iter().map(|role| role.as_str());
+        one_of(roles, "A role in a portal.")
     }
 }
 
@@ -332,7 +335,117 @@ pub struct PageQuery {
     pub cursor: String,
 }
 
-fn one_of<'v>(values: impl Iterator<Item = &'v str>) -> RefOr<Schema> {
+fn one_of<'v>(values: impl Iterator<Item = &'v str>, meaning: &str) -> RefOr<Schema> {
     let object = ObjectBuilder::new().schema_type(Type::String);
+    let object = object.description(Some(meaning));
     object.enum_values(Some(values)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{self, Decision, ObjectVersion};
+    use crate::web::Refusal;
+    use axum::response::IntoResponse;
+    use mapping::problem;
+    use serde::Serialize;
+    use serde_json::{Value, json, to_value};
+    use std::collections::BTreeSet;
+
+    fn schema<T: ToSchema>() -> Value {
+        to_value(T::schema()).unwrap()
+    }
+
+    fn texts(values: &Value) -> BTreeSet<String> {
+        let values = values.as_array().into_iter().flatten();
+        values.map(|it| it.as_str().unwrap().to_owned()).collect()
+    }
+
+    fn keys(object: &Value) -> BTreeSet<String> {
+        object.as_object().unwrap().keys().cloned().collect()
+    }
+
+    /// What may be said of `T`, and what is always said.
+    fn assert_written<T: ToSchema>(full: impl Serialize, least: impl Serialize) {
+        let schema = schema::<T>();
+        let full = keys(&to_value(full).unwrap());
+        assert_eq!(full, keys(&schema["properties"]), "{}", T::name());
+        let least = keys(&to_value(least).unwrap());
+        assert_eq!(least, texts(&schema["required"]), "{}", T::name());
+    }
+
+    fn assert_values<T: ToSchema>(values: &[impl Serialize]) {
+        let written = to_value(values).unwrap();
+        assert_eq!(texts(&written), texts(&schema::<T>()["enum"]), "{}", T::name());
+    }
+
+    #[test]
+    fn every_value_of_a_closed_list_is_named() {
+        use feed::{UploadKind as Kind, UploadStatus as Status};
+        use mapping::fields::Status as UserStatus;
+        use mapping::problem::Severity as Cost;
+        assert_values::<ProblemCode>(problem::ProblemCode::ALL);
+        assert_values::<Role>(&GivenRole::ALL);
+        let costs = problem::ProblemCode::ALL.iter().map(|code| code.severity());
+        assert_values::<Severity>(&costs.collect::<Vec<Cost>>());
+        assert_values::<super::Status>(&[UserStatus::Active, UserStatus::Inactive]);
+        assert_values::<UploadKind>(&[Kind::Feed]);
+        assert_values::<UploadStatus>(&[
+            Status::Queued,
+            Status::Scanning,
+            Status::Planning,
+            Status::Applying,
+            Status::Completed,
+            Status::CompletedWithProblems,
+            Status::Held,
+            Status::Rejected,
+            Status::Failed,
+        ]);
+        let ends = [Decision::Approve, Decision::Reject, Decision::Superseded];
+        assert_values::<HoldDecision>(&ends);
+    }
+
+    fn placed() -> problem::Problem {
+        let problem = problem::Problem::new(Code::InvalidValue).row(2).byte(9);
+        problem.column("Email").field("email").value("x")
+    }
+
+    fn upload() -> feed::UploadRecord {
+        let object = ObjectVersion {
+            key: "1001/people.csv".to_owned(),
+            version_id: None,
+            etag: String::new(),
+        };
+        let portal = "1001".parse().unwrap();
+        feed::UploadRecord::new(portal, &object, 1, false, jiff::Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_is_said_of_an_upload_and_a_problem_is_what_is_written() {
+        let least = upload();
+        let mut full = upload();
+        full.started_at = Some(String::new());
+        full.finished_at = Some(String::new());
+        full.mapping_version = Some(1);
+        full.held.reason = Some(Code::TooManyDisables);
+        full.held.decision = Some(Decision::Approve);
+        assert_written::<Held>(&full.held, &least.held);
+        assert_written::<RowCounts>(full.rows, least.rows);
+        assert_written::<Others>(full.others, least.others);
+        assert_written::<UploadRecord>(&full, &least);
+        assert_written::<Problem>(placed(), problem::Problem::new(Code::InvalidValue));
+    }
+
+    #[tokio::test]
+    async fn what_is_said_of_a_refusal_is_what_is_sent() {
+        let sent = async |refusal: Refusal| -> Value {
+            let body = refusal.into_response().into_body();
+            let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            serde_json::from_slice(&bytes).unwrap()
+        };
+        let full = sent(Refusal::all(vec![placed()])).await;
+        let least = sent(Refusal::new(Code::Conflict)).await;
+        assert_eq!(full["type"], json!("urn:go1:user-feed:problem:invalid_value"));
+        assert_written::<Refused>(full, least);
+    }
 }
