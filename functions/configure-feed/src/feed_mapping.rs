@@ -17,6 +17,17 @@ use utoipa::ToSchema;
 /// A mapping as it is sent.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "columns": ["Work E-mail", "Given Name", "Surname", "Employment Status"],
+    "fields": [
+        {"field": "email", "column": "Work E-mail"},
+        {"field": "first_name", "column": "Given Name"},
+        {"field": "last_name", "column": "Surname"},
+        {"field": "status", "column": "Employment Status"},
+    ],
+    "identity": "email",
+    "auto_disable": false,
+}))]
 pub(crate) struct MappingBody {
     /// The columns of the sample file, in its order. Left out, only those are known that feed something.
     #[serde(default)]

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use mapping::plan::Limits;
 use mapping::problem::{Problem, ProblemCode};
-use platform::web::{AdministratorOf, JsonBody, Refusal};
+use platform::web::{AdministratorOf, JsonBody, Refusal, whole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,9 +14,11 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FeedSettings {
     /// Disables are held if they are more than this part of the people whom the feed manages…
+    #[serde(deserialize_with = "whole")]
     #[schema(maximum = 100)]
     disable_limit_percent: u64,
     /// …and more than this number.
+    #[serde(deserialize_with = "whole")]
     #[schema(maximum = 10000000)]
     disable_limit_floor: u64,
     /// Whether they are held if a row has a wrong number of cells.

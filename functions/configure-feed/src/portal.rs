@@ -8,7 +8,7 @@ use mapping::fields::{CustomFieldName, Field, NotAFieldName};
 use mapping::identity::PortalId;
 use mapping::problem::{Problem, ProblemCode};
 use platform::feed::{Group, NamedField, Portal, PortalSettings};
-use platform::web::{AdministratorOf, JsonBody, OperatorOf, Refusal, wire};
+use platform::web::{AdministratorOf, JsonBody, OperatorOf, Refusal, whole, wholes, wire};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -17,6 +17,13 @@ use utoipa::ToSchema;
 /// A portal as it is sent.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "Northwind",
+    "country": "AU",
+    "external_id_enabled": true,
+    "custom_fields": [{"name": "job_title", "label": "Job Title"}],
+    "groups": [{"id": 7, "name": "Sales", "learning_ids": [1201, 1202]}],
+}))]
 pub(crate) struct PortalBody {
     /// What people call it.
     #[schema(value_type = wire::Name)]
@@ -62,13 +69,14 @@ struct CustomFieldBody {
 #[serde(deny_unknown_fields)]
 struct GroupBody {
     /// As files spell it: once in the portal.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 9007199254740991i64)]
     id: u64,
     /// What people call it.
     #[schema(value_type = wire::Name)]
     name: String,
     /// Learning that everybody in the group is assigned, each once.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wholes")]
     #[schema(max_items = 200, value_type = Vec<wire::GoId>)]
     learning_ids: Vec<u64>,
 }

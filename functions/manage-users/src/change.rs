@@ -11,7 +11,7 @@ use mapping::identity::{EmailKey, PortalId};
 use mapping::problem::ProblemCode;
 use platform::directory::PortalUser;
 use platform::feed::Assignment;
-use platform::web::{AdministratorOf, JsonBody, Refusal, wire};
+use platform::web::{AdministratorOf, JsonBody, Refusal, wholes, wire};
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
@@ -35,7 +35,7 @@ pub(crate) struct ChangeBody {
     #[schema(value_type = Vec<wire::Role>, required = false)]
     roles: Option<Vec<String>>,
     /// All that the user is to be in; at most 100 new ones at once.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given_numbers")]
     #[schema(value_type = Vec<wire::GoId>, required = false)]
     group_ids: Option<Vec<u64>>,
     /// All that the user is to have; at most 100 new ones at once.
@@ -49,6 +49,10 @@ pub(crate) struct ChangeBody {
 
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
+}
+
+fn given_numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u64>>, D::Error> {
+    wholes(from).map(Some)
 }
 
 impl From<ChangeBody> for EditDraft {

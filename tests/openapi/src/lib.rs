@@ -152,8 +152,9 @@ fn complete(path: &str, operation: &mut Operation) {
         say(operation, "422", "`invalid_portal_id`");
     }
     if let Some(RefOr::T(body)) = &mut operation.request_body {
-        body.required = Some(Required::True);
-        let json = body.content.contains_key("application/json");
+        let json = body.content.contains_key(JSON);
+        // Of any bytes, none are some.
+        body.required = Some(if json { Required::True } else { Required::False });
         refer(operation, "413");
         if json {
             say(operation, "422", "`invalid_request`");

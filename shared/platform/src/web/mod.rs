@@ -2,6 +2,7 @@
 //!
 //! - `caller`: the token's claims -> a [`Caller`]; [`AdministratorOf`] and [`OperatorOf`] decide who may.
 //! - `body`: [`JsonBody`], checked for size and form, and [`AnyBody`], for size alone.
+//! - `number`: [`whole`] numbers.
 //! - `page`: [`limit_and_cursor`] of a list.
 //! - `refusal`: [`Refusal`], which becomes `application/problem+json` (RFC 9457).
 //! - `routes`: [`routes!`](crate::routes), a function's routes and what the API's document says about them.
@@ -12,6 +13,7 @@
 
 mod body;
 mod caller;
+mod number;
 mod page;
 mod refusal;
 mod routes;
@@ -19,6 +21,7 @@ pub mod wire;
 
 pub use body::{AnyBody, JsonBody};
 pub use caller::{AdministratorOf, Caller, OperatorOf};
+pub use number::{whole, wholes};
 pub use page::limit_and_cursor;
 pub use refusal::{Refusal, status_of};
 #[doc(hidden)]
