@@ -7,7 +7,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/target/local/sam
 PYTHON := python3
 TOOLS := target/local/venv-tools/bin
 
-.PHONY: demo test up down redrive watch lint unit validate end-to-end chaos audit
+.PHONY: demo test up down redrive watch lint unit validate end-to-end ask chaos audit
 
 ## The whole story on the local cloud, from an empty portal to the report. Ends with the cloud down again.
 demo:
@@ -50,6 +50,11 @@ validate:
 
 end-to-end:
 	cargo test --workspace --locked --test end_to_end --test chaos
+
+## The long version of asking the API everything that openapi.yaml allows and does not (README.md, "The API").
+## ASK_EXAMPLES says how many requests by chance there are about each route, ASK_SEED draws others.
+ask:
+	@$(PYTHON) local/cloud.py ask
 
 ## The long version of the tests that break things (docs/reliability.md): three quarters of an hour.
 chaos:

@@ -1,8 +1,8 @@
 """Asks the API everything that openapi.yaml allows, and much that it does not, by schemathesis: no answer may be a 5xx,
 of a status, a type or a form that the document does not name, and what the document forbids has to be refused.
 
-Started by cloud.py, with the tools on the path, while the stack is up: `ask.py`, or `ask.py <examples>` for that many
-requests of each kind about each route. It asks as an operator and as the administrator of one portal, which is set up
+Started by cloud.py, with the tools on the path, while the stack is up. ASK_EXAMPLES says how many requests by chance
+there are about each route, after those that the document itself suggests; ASK_SEED draws others. It asks as an operator and as the administrator of one portal, which is set up
 for this, has people, and has files that were processed, held and rejected: most requests get behind the 404s.
 """
 
@@ -20,7 +20,7 @@ from deploy import make_accounts
 
 SCHEMATHESIS = ROOT / "local" / "schemathesis.toml"
 DOCUMENT = ROOT / "openapi.yaml"
-EXAMPLES = 8
+EXAMPLES = "8"
 WAIT_SECONDS = 120
 
 SETTINGS = {
@@ -98,7 +98,9 @@ class Portal:
 
 
 def main() -> int:
-    examples = int(sys.argv[1]) if len(sys.argv) > 1 else EXAMPLES
+    chance = ["--max-examples", os.environ.get("ASK_EXAMPLES", EXAMPLES)]
+    if seed := os.environ.get("ASK_SEED"):
+        chance += ["--seed", seed]
     try:
         portal = Portal(json.loads(STACK.read_text()))
         portal.set_up()
@@ -115,7 +117,7 @@ def main() -> int:
             ("operator", portal.operator, ["--include-tag", "Operators"]),
         ]
         for role, token, which in asked:
-            if not ask(portal.stack, role, given | {"TOKEN": token}, [*which, "--max-examples", str(examples)]):
+            if not ask(portal.stack, role, given | {"TOKEN": token}, [*which, *chance]):
                 raise Failure(f"openapi.yaml and what the API does for an {role} differ; a line above says how to repeat it")
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 /// A mapping as it is sent.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({
+#[schema(examples(json!({
     "columns": ["Work E-mail", "Given Name", "Surname", "Employment Status"],
     "fields": [
         {"field": "email", "column": "Work E-mail"},
@@ -27,7 +27,7 @@ use utoipa::ToSchema;
     ],
     "identity": "email",
     "auto_disable": false,
-}))]
+})))]
 pub(crate) struct MappingBody {
     /// The columns of the sample file, in its order. Left out, only those are known that feed something.
     #[serde(default)]

@@ -17,13 +17,13 @@ use utoipa::ToSchema;
 /// A portal as it is sent.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({
+#[schema(examples(json!({
     "name": "Northwind",
     "country": "AU",
     "external_id_enabled": true,
     "custom_fields": [{"name": "job_title", "label": "Job Title"}],
     "groups": [{"id": 7, "name": "Sales", "learning_ids": [1201, 1202]}],
-}))]
+})))]
 pub(crate) struct PortalBody {
     /// What people call it.
     #[schema(value_type = wire::Name)]

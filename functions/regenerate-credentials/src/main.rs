@@ -1,9 +1,9 @@
 //! Boots `regenerate-credentials`, and no more.
 
-use regenerate_credentials::{Context, KeyPairs, routes};
 use platform::aws::Aws;
 use platform::feed::FeedTable;
 use platform::{clock, environment, telemetry, web};
+use regenerate_credentials::{Context, KeyPairs, routes};
 use uuid::Uuid;
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,10 +24,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         clock: clock::system,
         new_id: Uuid::new_v4,
     };
-    web::serve(
-        "regenerate-credentials",
-        clock::system,
-        routes(context),
-    )
-    .await
+    web::serve("regenerate-credentials", clock::system, routes(context)).await
 }

@@ -1,12 +1,12 @@
 //! Boots `upload-history`, and no more.
 
-use upload_history::{Context, routes};
 use platform::aws::Aws;
 use platform::feed::FeedTable;
 use platform::objects::ReportsBucket;
 use platform::users::Users;
 use platform::wake::ProcessUpload;
 use platform::{clock, environment, telemetry, web};
+use upload_history::{Context, routes};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -138,11 +138,7 @@ fn complete(path: &str, operation: &mut Operation) {
         let reference = Ref::new(format!("#/components/parameters/{name}"));
         parameters.insert(at, RefOr::Ref(reference));
     }
-    let public = operation
-        .tags
-        .iter()
-        .flatten()
-        .any(|tag| tag == EVERYBODY);
+    let public = operation.tags.iter().flatten().any(|tag| tag == EVERYBODY);
     if !public {
         let requirement = SecurityRequirement::new("id_token", [] as [&str; 0]);
         operation.security = Some(vec![requirement]);
@@ -154,7 +150,11 @@ fn complete(path: &str, operation: &mut Operation) {
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         let json = body.content.contains_key(JSON);
         // Of any bytes, none are some.
-        body.required = Some(if json { Required::True } else { Required::False });
+        body.required = Some(if json {
+            Required::True
+        } else {
+            Required::False
+        });
         refer(operation, "413");
         if json {
             say(operation, "422", "`invalid_request`");

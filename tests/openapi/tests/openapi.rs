@@ -65,7 +65,9 @@ fn functions_mean_the_same_by_the_same_name() {
     let mut meant = BTreeMap::new();
     for (function, part) in functions() {
         for (name, schema) in part.components.unwrap_or_default().schemas {
-            let (first, known) = meant.entry(name.clone()).or_insert((function, schema.clone()));
+            let (first, known) = meant
+                .entry(name.clone())
+                .or_insert((function, schema.clone()));
             assert!(*known == schema, "{name} of {first} and {function}");
         }
     }

@@ -4,8 +4,8 @@
 
 use mapping::problem::ProblemCode as Code;
 use mapping::role::Role as GivenRole;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 /// A refusal (RFC 9457). Scripts compare `code`, which is never renamed; the texts are for people.
@@ -98,12 +98,18 @@ pub struct PortalId(pub String);
 
 /// A person in a portal.
 #[derive(ToSchema)]
-#[schema(format = "uuid", pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+#[schema(
+    format = "uuid",
+    pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+)]
 pub struct UserId(pub String);
 
 /// An upload: a ULID. Sorts by the time at which the file arrived.
 #[derive(ToSchema)]
-#[schema(pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", examples("01KAPTA7HZ0000000000000000"))]
+#[schema(
+    pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$",
+    examples("01KAPTA7HZ0000000000000000")
+)]
 pub struct UploadId(pub String);
 
 /// A role in a portal.
@@ -376,7 +382,12 @@ mod tests {
 
     fn assert_values<T: ToSchema>(values: &[impl Serialize]) {
         let written = to_value(values).unwrap();
-        assert_eq!(texts(&written), texts(&schema::<T>()["enum"]), "{}", T::name());
+        assert_eq!(
+            texts(&written),
+            texts(&schema::<T>()["enum"]),
+            "{}",
+            T::name()
+        );
     }
 
     #[test]
@@ -445,7 +456,10 @@ mod tests {
         };
         let full = sent(Refusal::all(vec![placed()])).await;
         let least = sent(Refusal::new(Code::Conflict)).await;
-        assert_eq!(full["type"], json!("urn:go1:user-feed:problem:invalid_value"));
+        assert_eq!(
+            full["type"],
+            json!("urn:go1:user-feed:problem:invalid_value")
+        );
         assert_written::<Refused>(full, least);
     }
 }

@@ -9,7 +9,7 @@ fn settings() -> Value {
 }
 
 /// Every route, with a body that would do.
-fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
+pub(crate) fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
     vec![
         ("GET", "", None),
         ("PUT", "", Some(settings())),

@@ -8,6 +8,7 @@ mod credentials;
 mod files;
 mod groups;
 mod holds;
+mod hostile;
 mod large;
 mod life;
 mod logs;
