@@ -11,7 +11,7 @@ use utoipa::openapi::{
     Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response,
     ServerBuilder,
 };
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 /// A function behind the API, by its logical id in `template.yaml` without `Function`, and what it says.
 pub fn functions() -> [(&'static str, OpenApi); 4] {
@@ -218,49 +218,57 @@ fn message() -> RefOr<Content> {
     RefOr::T(Content::new(Some(schema)))
 }
 
-/// What many routes answer: status, name, text, and who answers so: a function, the gateway, or both.
-const COMMON: [(&str, &str, &str, &[fn() -> RefOr<Content>]); 7] = [
+/// Who answers so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Function,
+    Gateway,
+    Both,
+}
+
+/// What many routes answer: status, name, text, and who answers so.
+const COMMON: [(&str, &str, &str, By); 7] = [
     (
         "401",
         "Unauthenticated",
         "There is no valid token: `unauthenticated`, or the gateway's own answer.",
-        &[refusal, message],
+        By::Both,
     ),
     (
         "403",
         "Forbidden",
         "Another portal, or too little role: `forbidden`.",
-        &[refusal],
+        By::Function,
     ),
     (
         "404",
         "NotFound",
         "There is nothing at this address: `not_found`, or the gateway's own answer.",
-        &[refusal, message],
+        By::Both,
     ),
     (
         "413",
         "TooLarge",
         "The body is larger than 1 MB: `body_too_large`. Above 10 MB the gateway answers.",
-        &[refusal, message],
+        By::Both,
     ),
     (
         "429",
         "TooManyRequests",
         "More requests than the gateway lets through. Try again later.",
-        &[message],
+        By::Gateway,
     ),
     (
         "500",
         "Failed",
         "Something went wrong on our side: `internal_error`, or the gateway's own answer. Try again.",
-        &[refusal, message],
+        By::Both,
     ),
     (
         "503",
         "Unavailable",
         "The gateway had no answer in time. Try again.",
-        &[message],
+        By::Gateway,
     ),
 ];
 
@@ -280,38 +288,20 @@ const PATH_PARAMETERS: [(&str, &str, &str); 3] = [
 ];
 
 fn add_common(components: &mut Components) {
-    let mut add = |name: String, schema| {
-        components.schemas.entry(name).or_insert(schema);
-    };
     let mut named = Vec::new();
-    for collect in [
-        wire::Refused::schemas,
-        wire::GatewayMessage::schemas,
-        wire::PortalId::schemas,
-        wire::UploadId::schemas,
-        wire::UserId::schemas,
-    ] {
-        collect(&mut named);
-    }
-    named.extend([
-        (wire::Refused::name().into(), wire::Refused::schema()),
-        (
-            wire::GatewayMessage::name().into(),
-            wire::GatewayMessage::schema(),
-        ),
-        (wire::PortalId::name().into(), wire::PortalId::schema()),
-        (wire::UploadId::name().into(), wire::UploadId::schema()),
-        (wire::UserId::name().into(), wire::UserId::schema()),
-    ]);
-    for (name, schema) in named {
-        add(name, schema);
-    }
-    for (_, name, text, contents) in COMMON {
+    add::<wire::Refused>(&mut named);
+    add::<wire::GatewayMessage>(&mut named);
+    add::<wire::PortalId>(&mut named);
+    add::<wire::UploadId>(&mut named);
+    add::<wire::UserId>(&mut named);
+    components.schemas.extend(named);
+    for (_, name, text, by) in COMMON {
         let mut answer = Response::new(text);
-        for (content_type, content) in [(PROBLEM, refusal as fn() -> _), (JSON, message)] {
-            if contents.iter().any(|made| made() == content()) {
-                answer.content.insert(content_type.to_owned(), content());
-            }
+        if by != By::Gateway {
+            answer.content.insert(PROBLEM.to_owned(), refusal());
+        }
+        if by != By::Function {
+            answer.content.insert(JSON.to_owned(), message());
         }
         components
             .responses
@@ -338,6 +328,12 @@ fn add_common(components: &mut Components) {
         ))
         .build();
     components.add_security_scheme("id_token", SecurityScheme::Http(bearer));
+}
+
+/// A schema with all those that it refers to.
+fn add<T: ToSchema>(named: &mut Vec<(String, RefOr<Schema>)>) {
+    named.push((T::name().into_owned(), T::schema()));
+    T::schemas(named);
 }
 
 /// An object has the properties that are named, and no others.

@@ -23,7 +23,7 @@ macro_rules! routes {
             let router = axum::Router::new();
             $(
                 let router = $crate::web::paste! {
-                    $crate::web::route::<$file::[<__path_ $handler>], _, _, _>(router, $file::$handler)
+                    $crate::web::route::<$file::[<__path_ $handler>], _, _, _>(router, &$file::$handler)
                 };
             )+
             router.with_state(state)
@@ -40,7 +40,7 @@ macro_rules! routes {
 }
 
 #[doc(hidden)]
-pub fn route<P: Path, H, T, S>(router: Router<S>, handler: H) -> Router<S>
+pub fn route<P: Path, H, T, S>(router: Router<S>, handler: &H) -> Router<S>
 where
     H: Handler<T, S>,
     T: 'static,
