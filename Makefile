@@ -7,7 +7,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/target/local/sam
 PYTHON := python3
 TOOLS := target/local/venv-tools/bin
 
-.PHONY: demo test up down redrive watch lint unit validate end-to-end chaos audit
+.PHONY: demo test up down redrive watch lint unit validate end-to-end ask chaos audit
 
 ## The whole story on the local cloud, from an empty portal to the report. Ends with the cloud down again.
 demo:
@@ -25,7 +25,7 @@ lint:
 ## Unit, property and golden tests, the reference model of the rules, what the fuzzer has found, and the model of
 ## queue and lease: no cloud, no network.
 unit:
-	cargo test --workspace --locked --lib --bins --test sample_file --test documents --test purity
+	cargo test --workspace --locked --lib --bins --test sample_file --test documents --test purity --test openapi
 	cargo test --workspace --locked --test protocol --test golden --test reference --test corpus
 	cargo run --quiet --locked -p mapping --example plan -- events/people.mapping.json events/people.csv > /dev/null
 
@@ -50,6 +50,11 @@ validate:
 
 end-to-end:
 	cargo test --workspace --locked --test end_to_end --test chaos
+
+## The long version of asking the API everything that openapi.yaml allows and does not (README.md, "The API").
+## ASK_EXAMPLES says how many requests by chance there are about each route, ASK_SEED draws others.
+ask:
+	@$(PYTHON) local/cloud.py ask
 
 ## The long version of the tests that break things (docs/reliability.md): three quarters of an hour.
 chaos:

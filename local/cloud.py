@@ -1,5 +1,5 @@
 """The local cloud: `up` starts it and deploys the stack to it, `down` ends it and removes its traces;
-`demo` and `test` run against it, and end it again if they had to start it. `redrive` is an operator's, and
+`demo`, `test`, `ask` and `chaos` run against it, and end it again if they had to start it. `redrive` is an operator's, and
 is about a stack on AWS if it is told which.
 
 Needs nothing but Python 3.10: the cloud and the tools are installed into virtual environments of their
@@ -48,7 +48,7 @@ def say(text: str, since: float) -> None:
 
 
 def main() -> int:
-    commands = {"up": up, "down": down, "ready": ready, "demo": demo, "test": test, "chaos": chaos, "redrive": redrive}
+    commands = {"up": up, "down": down, "ready": ready, "demo": demo, "test": test, "ask": ask, "chaos": chaos, "redrive": redrive}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print(f"usage: {sys.argv[0]} {'|'.join(commands)}", file=sys.stderr)
         return 2
@@ -108,13 +108,23 @@ def demo() -> int:
 
 def test() -> int:
     samples = [TOOLS_VENV / "bin" / "python", HERE / "samples.py"]
-    return visit([["sam", "validate"], samples, ["make", "--no-print-directory", "end-to-end"]])
+    return visit([["sam", "validate"], samples, ask_api(), ["make", "--no-print-directory", "end-to-end"]])
 
 
 def chaos() -> int:
     """The tests that break things, with as many runs as CHAOS_RUNS says, or with many."""
     os.environ.setdefault("CHAOS_RUNS", "200")
     return visit([["cargo", "test", "--workspace", "--locked", "--test", "chaos", "--", "--nocapture"]])
+
+
+def ask() -> int:
+    """The API, by schemathesis, with as many examples as ASK_EXAMPLES says, or with many."""
+    os.environ.setdefault("ASK_EXAMPLES", "200")
+    return visit([ask_api()])
+
+
+def ask_api() -> list[str | Path]:
+    return [TOOLS_VENV / "bin" / "python", HERE / "ask.py"]
 
 
 def redrive() -> int:

@@ -126,11 +126,11 @@ def read_outputs(endpoint: str) -> dict[str, str]:
     return outputs
 
 
-def make_accounts(pool: str, client: str) -> dict[str, str]:
+def make_accounts(pool: str, client: str, accounts: dict[str, dict[str, str]] = ACCOUNTS) -> dict[str, str]:
     """An ID token for each account. The accounts may be there already; their passwords are new each time."""
     cognito = boto3.client("cognito-idp")
     tokens = {}
-    for group, attributes in ACCOUNTS.items():
+    for group, attributes in accounts.items():
         email, password = attributes["email"], new_password()
         user = {"UserPoolId": pool, "Username": email}
         wanted = [{"Name": name, "Value": value} for name, value in attributes.items()]

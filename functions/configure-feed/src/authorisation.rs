@@ -10,15 +10,28 @@ use platform::clock::stamp;
 use platform::feed::{Action, Authorisation};
 use platform::web::{AdministratorOf, Refusal};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Who authorised the feed, and when.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct AuthorisationAnswer {
+    /// The address of whoever did.
     authorised_by: String,
+    #[schema(format = DateTime)]
     authorised_at: String,
 }
 
-/// Authorising again takes over from whoever authorised before.
+/// Authorise the feed
+///
+/// From now on files change the portal's users. Authorising again takes over from whoever authorised before.
+#[utoipa::path(
+    put, path = "/portals/{portal_id}/feed/authorisation", operation_id = "authorise_feed", tag = "Administrators",
+    responses(
+        (status = 200, description = "The feed was authorised before.", body = AuthorisationAnswer),
+        (status = 201, description = "The feed is authorised.", body = AuthorisationAnswer),
+        (status = 404, description = "`portal_not_found`"),
+    ),
+)]
 pub(crate) async fn authorise(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
@@ -50,6 +63,17 @@ pub(crate) async fn authorise(
     ))
 }
 
+/// Withdraw the authorisation
+///
+/// Files are rejected from now on, and a hold ends.
+#[utoipa::path(
+    delete, path = "/portals/{portal_id}/feed/authorisation", operation_id = "withdraw_authorisation",
+    tag = "Administrators",
+    responses(
+        (status = 204, description = "The feed is not authorised."),
+        (status = 404, description = "`portal_not_found`"),
+    ),
+)]
 pub(crate) async fn withdraw(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,

@@ -9,9 +9,11 @@ use platform::web::{Caller, Refusal};
 
 /// What every route is given.
 #[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) feed: FeedTable,
-    pub(crate) clock: Clock,
+pub struct Context {
+    /// The feed table.
+    pub feed: FeedTable,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Context {

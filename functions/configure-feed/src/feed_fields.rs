@@ -10,17 +10,20 @@ use mapping::template::template;
 use platform::feed::PortalSettings;
 use platform::web::{AdministratorOf, Refusal};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The fields, all on one page.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FieldPage)]
 pub(crate) struct FieldsAnswer {
     items: Vec<FieldAnswer>,
     /// Lists have one; this one is never longer than its first page.
+    #[schema(required)]
     cursor: Option<String>,
 }
 
 /// A field that a column can feed.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 struct FieldAnswer {
     /// As mappings spell it.
     name: String,
@@ -34,6 +37,16 @@ struct FieldAnswer {
     custom: bool,
 }
 
+/// The fields that the portal can map
+///
+/// The standard ones and its own, all on one page.
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/feed/fields", operation_id = "list_fields", tag = "Administrators",
+    responses(
+        (status = 200, description = "The fields.", body = FieldsAnswer),
+        (status = 404, description = "`portal_not_found`"),
+    ),
+)]
 pub(crate) async fn list(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
@@ -45,6 +58,16 @@ pub(crate) async fn list(
     }))
 }
 
+/// A sample file to begin with
+///
+/// It has these fields, by their names, and two people who do not exist. The feed accepts it.
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/feed/template.csv", operation_id = "download_template", tag = "Administrators",
+    responses(
+        (status = 200, description = "The file.", body = String, content_type = "text/csv"),
+        (status = 404, description = "`portal_not_found`"),
+    ),
+)]
 pub(crate) async fn sample(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,

@@ -6,15 +6,23 @@ use axum::extract::State;
 use mapping::plan::Limits;
 use mapping::problem::{Problem, ProblemCode};
 use platform::feed::Action;
-use platform::web::{AdministratorOf, JsonBody, Refusal};
+use platform::web::{AdministratorOf, JsonBody, Refusal, whole};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The settings as they are sent and shown. What is left out gets its default.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FeedSettings {
+    /// Disables are held if they are more than this part of the people whom the feed manages…
+    #[serde(deserialize_with = "whole")]
+    #[schema(maximum = 100)]
     disable_limit_percent: u64,
+    /// …and more than this number.
+    #[serde(deserialize_with = "whole")]
+    #[schema(maximum = 10000000)]
     disable_limit_floor: u64,
+    /// Whether they are held if a row has a wrong number of cells.
     hold_on_malformed_rows: bool,
 }
 
@@ -78,6 +86,14 @@ fn limits(settings: &FeedSettings) -> Result<Limits, Vec<Problem>> {
     }
 }
 
+/// When disables are held
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/feed/settings", operation_id = "show_settings", tag = "Administrators",
+    responses(
+        (status = 200, description = "The settings.", body = FeedSettings),
+        (status = 404, description = "`portal_not_found`"),
+    ),
+)]
 pub(crate) async fn show(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
@@ -86,6 +102,18 @@ pub(crate) async fn show(
     Ok(Json(portal.limits.into()))
 }
 
+/// Change when disables are held
+///
+/// What is left out gets its default.
+#[utoipa::path(
+    put, path = "/portals/{portal_id}/feed/settings", operation_id = "change_settings", tag = "Administrators",
+    request_body = FeedSettings,
+    responses(
+        (status = 200, description = "The settings as they are now.", body = FeedSettings),
+        (status = 404, description = "`portal_not_found`"),
+        (status = 422, description = "`invalid_value`"),
+    ),
+)]
 pub(crate) async fn put(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,

@@ -1,18 +1,6 @@
-//! `configure-feed`: sets portals up, authorises their feeds, looks at samples, keeps their mappings. Boots, and no more.
+//! Boots `configure-feed`, and no more.
 
-mod audit;
-mod authorisation;
-mod context;
-mod feed_fields;
-mod feed_mapping;
-mod feed_settings;
-mod mapping_sample;
-mod mapping_versions;
-mod portal;
-mod problem_codes;
-mod routes;
-
-use context::Context;
+use configure_feed::{Context, routes};
 use platform::aws::Aws;
 use platform::feed::FeedTable;
 use platform::{clock, environment, telemetry, web};
@@ -26,5 +14,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         feed: FeedTable::new(&aws, feed_table),
         clock: clock::system,
     };
-    web::serve("configure-feed", clock::system, routes::routes(context)).await
+    web::serve("configure-feed", clock::system, routes(context)).await
 }

@@ -7,24 +7,33 @@ use axum::extract::State;
 use mapping::inspect::{InspectedColumn, Inspection, inspect};
 use mapping::problem::Problem;
 use mapping::suggest::Suggestion;
-use platform::web::{AdministratorOf, AnyBody, Refusal};
+use platform::web::{AdministratorOf, AnyBody, Refusal, wire};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What there is to say about a sample.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct InspectionAnswer {
+    /// In the order of the file.
     columns: Vec<ColumnAnswer>,
+    /// Which column is likely to feed which field.
     suggested: Vec<SuggestionAnswer>,
+    /// What is wrong with the sample.
+    #[schema(value_type = Vec<wire::Problem>)]
     problems: Vec<Problem>,
 }
 
-#[derive(Serialize)]
+/// A column of the sample.
+#[derive(Serialize, ToSchema)]
 struct ColumnAnswer {
     name: String,
+    /// Some of its values, shortened.
+    #[schema(max_items = 3)]
     samples: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// What a column is likely to feed.
+#[derive(Serialize, ToSchema)]
 struct SuggestionAnswer {
     column: String,
     field: String,
@@ -45,7 +54,19 @@ impl From<Inspection> for InspectionAnswer {
     }
 }
 
-/// 200 also where something is wrong with the sample: that is what was asked.
+/// Look at a sample file
+///
+/// Its columns, what they are likely to feed, and what is wrong with it. Nothing is stored. The body is the file, of
+/// any type, up to 1 MB, of which the first 256 kB are looked at; as `application/octet-stream` it arrives byte by
+/// byte. 200 also where something is wrong with the sample: that is what was asked.
+#[utoipa::path(
+    post, path = "/portals/{portal_id}/feed/mapping/inspect", operation_id = "inspect_sample", tag = "Administrators",
+    request_body(content((String = "text/csv"), (wire::Bytes = "application/octet-stream"))),
+    responses(
+        (status = 200, description = "What there is to say about it.", body = InspectionAnswer),
+        (status = 404, description = "`portal_not_found`"),
+    ),
+)]
 pub(crate) async fn look_at(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,

@@ -4,25 +4,20 @@ use crate::context::Context;
 use crate::feed_mapping::MappingAnswer;
 use axum::Json;
 use axum::extract::{Query, State};
-use platform::web::{AdministratorOf, Refusal, limit_and_cursor};
+use platform::web::{AdministratorOf, Refusal, limit_and_cursor, wire};
 use serde::Serialize;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
 /// A page of them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MappingPage)]
 pub(crate) struct Page {
-    items: Vec<VersionAnswer>,
+    items: Vec<MappingAnswer>,
     /// Where the next page begins; `null` on the last. A page that is not the last may have fewer items than were
     /// asked for.
+    #[schema(required)]
     cursor: Option<String>,
-}
-
-#[derive(Serialize)]
-struct VersionAnswer {
-    #[serde(flatten)]
-    mapping: MappingAnswer,
-    /// Whether files are read with it now.
-    active: bool,
 }
 
 /// So many are read at a time.
@@ -31,6 +26,18 @@ const READ_AT_ONCE: u64 = 10;
 /// An answer of Lambda has at most 6 MB, and a mapping may have 300 kB.
 const MAX_PAGE_BYTES: usize = 3_000_000;
 
+/// Every mapping that was saved
+///
+/// Newest first. Mappings may be large: a page may have fewer items than `limit` and not be the last.
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/feed/mapping/versions", operation_id = "list_mappings", tag = "Administrators",
+    params(wire::PageQuery),
+    responses(
+        (status = 200, description = "A page of them.", body = Page),
+        (status = 404, description = "`portal_not_found`"),
+        (status = 422, description = "`invalid_value`"),
+    ),
+)]
 pub(crate) async fn list(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
@@ -51,10 +58,8 @@ pub(crate) async fn list(
         let read = context.feed.mapping_versions(portal_id, first..=next);
         for stored in read.await? {
             let version = stored.version;
-            let item = VersionAnswer {
-                mapping: stored.into(),
-                active: active == Some(version),
-            };
+            let mut item = MappingAnswer::from(stored);
+            item.active = Some(active == Some(version));
             // What serialised when it was stored does so again.
             bytes += serde_json::to_vec(&item).map_or(0, |json| json.len());
             if items.len() == usize::from(limit) || (bytes > MAX_PAGE_BYTES && !items.is_empty()) {

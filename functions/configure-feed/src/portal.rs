@@ -8,49 +8,83 @@ use mapping::fields::{CustomFieldName, Field, NotAFieldName};
 use mapping::identity::PortalId;
 use mapping::problem::{Problem, ProblemCode};
 use platform::feed::{Action, Group, NamedField, Portal, PortalSettings};
-use platform::web::{AdministratorOf, JsonBody, OperatorOf, Refusal};
+use platform::web::{AdministratorOf, JsonBody, OperatorOf, Refusal, whole, wholes, wire};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use utoipa::ToSchema;
 
 /// A portal as it is sent.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "name": "Northwind",
+    "country": "AU",
+    "external_id_enabled": true,
+    "custom_fields": [{"name": "job_title", "label": "Job Title"}],
+    "groups": [{"id": 7, "name": "Sales", "learning_ids": [1201, 1202]}],
+})))]
 pub(crate) struct PortalBody {
+    /// What people call it.
+    #[schema(value_type = wire::Name)]
     name: String,
+    /// ISO 3166-1, two letters.
+    #[schema(pattern = "^[A-Z]{2}$")]
     country: String,
+    /// Whether a mapping may identify people by an external id.
     #[serde(default)]
     external_id_enabled: bool,
+    /// The portal's own fields. One that the mapping uses cannot be left out.
     #[serde(default)]
+    #[schema(max_items = 50)]
     custom_fields: Vec<CustomFieldBody>,
+    /// Groups that a file can put people into.
     #[serde(default)]
+    #[schema(max_items = 1000)]
     groups: Vec<GroupBody>,
     /// As it was shown, for who changes what was read and sends it back. It is not set here.
     #[serde(default, rename = "portal_id")]
+    #[schema(value_type = Value)]
     _portal_id: IgnoredAny,
+    /// As it was shown. It is not set here.
     #[serde(default, rename = "feed")]
+    #[schema(value_type = Value)]
     _feed: IgnoredAny,
 }
 
-#[derive(Serialize, Deserialize)]
+/// A field of the portal's own.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CustomFieldBody {
+    /// As mappings spell it: once in the portal, and not like a standard field.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     name: String,
+    /// As people read it.
+    #[schema(value_type = wire::Name)]
     label: String,
 }
 
-#[derive(Serialize, Deserialize)]
+/// A group of people, and what they learn.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct GroupBody {
+    /// As files spell it: once in the portal.
+    #[serde(deserialize_with = "whole")]
+    #[schema(minimum = 1, maximum = 9007199254740991i64)]
     id: u64,
+    /// What people call it.
+    #[schema(value_type = wire::Name)]
     name: String,
-    #[serde(default)]
+    /// Learning that everybody in the group is assigned, each once.
+    #[serde(default, deserialize_with = "wholes")]
+    #[schema(max_items = 200, value_type = Vec<wire::GoId>)]
     learning_ids: Vec<u64>,
 }
 
 /// A portal as it is shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct PortalAnswer {
+    #[schema(value_type = wire::PortalId)]
     portal_id: PortalId,
     name: String,
     country: String,
@@ -61,11 +95,16 @@ pub(crate) struct PortalAnswer {
 }
 
 /// Whether files are accepted, and by which mapping they are read.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct FeedAnswer {
     authorised: bool,
+    /// The address of whoever did.
+    #[schema(required)]
     authorised_by: Option<String>,
+    #[schema(required, format = DateTime)]
     authorised_at: Option<String>,
+    /// `null`: there is no mapping, and files are rejected.
+    #[schema(required, minimum = 1)]
     mapping_version: Option<u64>,
 }
 
@@ -81,6 +120,16 @@ const IDS: std::ops::RangeInclusive<u64> = 1..=(1 << 53) - 1;
 /// DynamoDB limits an item to 400 KB; who authorised the feed and the rest take little.
 const MAX_SETTINGS_BYTES: usize = 300_000;
 
+/// A portal
+///
+/// As an operator has set it up, and the state of its feed.
+#[utoipa::path(
+    get, path = "/portals/{portal_id}", operation_id = "show_portal", tag = "Administrators",
+    responses(
+        (status = 200, description = "The portal.", body = PortalAnswer),
+        (status = 404, description = "`portal_not_found`"),
+    ),
+)]
 pub(crate) async fn show(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
@@ -89,6 +138,19 @@ pub(crate) async fn show(
     Ok(Json(answer(&context, portal_id, portal).await?))
 }
 
+/// Set a portal up
+///
+/// Or change it: everything is replaced, the feed stays as it is. What was read can be changed and sent back.
+#[utoipa::path(
+    put, path = "/portals/{portal_id}", operation_id = "set_portal_up", tag = "Operators",
+    request_body = PortalBody,
+    responses(
+        (status = 200, description = "The portal was there before.", body = PortalAnswer),
+        (status = 201, description = "The portal is new.", body = PortalAnswer),
+        (status = 409, description = "`conflict`"),
+        (status = 422, description = "`invalid_value`, `field_in_use`, `external_id_in_use`"),
+    ),
+)]
 pub(crate) async fn put(
     OperatorOf(portal_id, caller): OperatorOf,
     State(context): State<Context>,

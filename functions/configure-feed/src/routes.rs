@@ -1,45 +1,28 @@
-//! Which request goes where. What each does stands in the file that its path names.
+//! Which handlers there are. Which request goes to each, the handler says itself; what each does stands in the file
+//! that its path names.
 
 use crate::context::Context;
 use crate::{
     audit, authorisation, feed_fields, feed_mapping, feed_settings, mapping_sample,
     mapping_versions, portal, problem_codes,
 };
-use axum::Router;
-use axum::routing::{get, post};
 
-/// The API's part under `/portals/{portal_id}` and `/portals/{portal_id}/feed`, and what is about no portal.
-pub(crate) fn routes(context: Context) -> Router {
-    Router::new()
-        .route("/portals/{portal_id}", get(portal::show).put(portal::put))
-        .route(
-            "/portals/{portal_id}/feed/authorisation",
-            axum::routing::put(authorisation::authorise).delete(authorisation::withdraw),
-        )
-        .route(
-            "/portals/{portal_id}/feed/mapping",
-            get(feed_mapping::show)
-                .put(feed_mapping::put)
-                .delete(feed_mapping::reset),
-        )
-        .route(
-            "/portals/{portal_id}/feed/mapping/inspect",
-            post(mapping_sample::look_at),
-        )
-        .route(
-            "/portals/{portal_id}/feed/mapping/versions",
-            get(mapping_versions::list),
-        )
-        .route("/portals/{portal_id}/feed/fields", get(feed_fields::list))
-        .route(
-            "/portals/{portal_id}/feed/template.csv",
-            get(feed_fields::sample),
-        )
-        .route(
-            "/portals/{portal_id}/feed/settings",
-            get(feed_settings::show).put(feed_settings::put),
-        )
-        .route("/portals/{portal_id}/audit", get(audit::list))
-        .route("/problem-codes", get(problem_codes::list))
-        .with_state(context)
+// Under `/portals/{portal_id}` and `/portals/{portal_id}/feed`, and what is about no portal.
+platform::routes! {
+    Context;
+    portal::show,
+    portal::put,
+    authorisation::authorise,
+    authorisation::withdraw,
+    feed_mapping::show,
+    feed_mapping::put,
+    feed_mapping::reset,
+    mapping_sample::look_at,
+    mapping_versions::list,
+    feed_fields::list,
+    feed_fields::sample,
+    feed_settings::show,
+    feed_settings::put,
+    audit::list,
+    problem_codes::list,
 }

@@ -11,32 +11,48 @@ use mapping::identity::{EmailKey, PortalId};
 use mapping::problem::ProblemCode;
 use platform::directory::PortalUser;
 use platform::feed::{Action, Assignment};
-use platform::web::{AdministratorOf, JsonBody, Refusal};
+use platform::web::{AdministratorOf, JsonBody, Refusal, wholes, wire};
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::ToSchema;
 
 /// A change as it is sent: what is left out stays. `null` is refused, since nothing of this can be taken away.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeBody {
     #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     first_name: Option<String>,
     #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     last_name: Option<String>,
+    /// One address, which nobody else in the portal has.
     #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, min_length = 3)]
     email: Option<String>,
+    /// All that the user is to have.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Vec<wire::Role>, required = false)]
     roles: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "given")]
+    /// All that the user is to be in; at most 100 new ones at once.
+    #[serde(default, deserialize_with = "given_numbers")]
+    #[schema(value_type = Vec<wire::GoId>, required = false)]
     group_ids: Option<Vec<u64>>,
+    /// All that the user is to have; at most 100 new ones at once.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Vec<wire::UserId>, required = false)]
     manager_ids: Option<Vec<String>>,
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = wire::Status, required = false)]
     status: Option<String>,
 }
 
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
+}
+
+fn given_numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u64>>, D::Error> {
+    wholes(from).map(Some)
 }
 
 impl From<ChangeBody> for EditDraft {
@@ -65,8 +81,22 @@ impl From<ChangeBody> for EditDraft {
 /// How often a change is made anew that met another one. A run writes each person once, and people click slowly.
 const ATTEMPTS: usize = 5;
 
-/// Made on the user as it stands, also if that is not what the caller has seen: what a change leaves out stays.
-/// An answer that was lost is no matter: what is so already is not written again.
+/// Change a user
+///
+/// A change made in the portal, which the feed respects. What is left out stays; a list is sent as it is to be. The
+/// change may be repeated where its answer was lost.
+// Made on the user as it stands, also if that is not what the caller has seen: what is so already is not written again.
+#[utoipa::path(
+    patch, path = "/portals/{portal_id}/users/{user_id}", operation_id = "change_user", tag = "Administrators",
+    request_body = ChangeBody,
+    responses(
+        (status = 200, description = "The user afterwards.", body = UserAnswer),
+        (status = 404, description = "`user_not_found`, `portal_not_found`"),
+        (status = 409, description = "`email_taken`; `feed_running`, for another address while a file is processed; \
+            `conflict`"),
+        (status = 422, description = "`invalid_value`"),
+    ),
+)]
 pub(crate) async fn change(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,

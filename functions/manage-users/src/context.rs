@@ -12,13 +12,17 @@ use uuid::Uuid;
 
 /// What every route is given.
 #[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) users: Directory,
-    pub(crate) feed: FeedTable,
-    pub(crate) process_upload: ProcessUpload,
-    pub(crate) clock: Clock,
+pub struct Context {
+    /// The users table.
+    pub users: Directory,
+    /// The feed table.
+    pub feed: FeedTable,
+    /// Whom to tell that there is work.
+    pub process_upload: ProcessUpload,
+    /// The time.
+    pub clock: Clock,
     /// A name that nothing else has.
-    pub(crate) new_id: fn() -> Uuid,
+    pub new_id: fn() -> Uuid,
 }
 
 impl Context {

@@ -8,16 +8,19 @@ use mapping::identity::{EmailKey, PortalId, check_email};
 use mapping::problem::{Problem, ProblemCode};
 use mapping::search::NameSearch;
 use platform::directory::{Cursor, Page};
-use platform::web::{AdministratorOf, Refusal};
+use platform::web::{AdministratorOf, Refusal, wire};
 use serde::Serialize;
 use std::collections::HashMap;
+use utoipa::{IntoParams, ToSchema};
 
 /// A page of users.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UserPage)]
 pub(crate) struct PageAnswer {
     items: Vec<UserAnswer>,
     /// Where the next page begins; `null` on the last. A page that is not the last may have few items or none
     /// if a name is looked for.
+    #[schema(required)]
     cursor: Option<String>,
 }
 
@@ -42,6 +45,34 @@ struct Asked {
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
 
+/// For the API's document: what can be looked for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SearchQuery {
+    /// Whoever has exactly this address, compared as addresses are. What is no address finds nobody.
+    #[param(required = false)]
+    #[expect(dead_code, reason = "it is described, not made")]
+    email: String,
+    /// A part of “first last”, in any case.
+    #[param(required = false)]
+    #[expect(dead_code, reason = "it is described, not made")]
+    name: String,
+}
+
+/// The portal's users
+///
+/// In the order of their ids; or those who have an address, or are called so. Looking for a name examines 5,000 users
+/// at a time: a page may have fewer items than `limit`, or none, and not be the last. Go on while `cursor` is not
+/// `null`.
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/users", operation_id = "list_users", tag = "Administrators",
+    params(SearchQuery, wire::PageQuery),
+    responses(
+        (status = 200, description = "A page of them.", body = PageAnswer),
+        (status = 404, description = "`portal_not_found`"),
+        (status = 422, description = "`invalid_value`"),
+    ),
+)]
 pub(crate) async fn list(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,

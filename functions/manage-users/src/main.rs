@@ -1,14 +1,6 @@
-//! `manage-users`: the users of a portal, one of them, and a change of one that is made in the portal. Boots,
-//! and no more.
+//! Boots `manage-users`, and no more.
 
-mod address;
-mod change;
-mod context;
-mod list;
-mod routes;
-mod user;
-
-use context::Context;
+use manage_users::{Context, routes};
 use platform::aws::Aws;
 use platform::directory::Directory;
 use platform::feed::FeedTable;
@@ -30,5 +22,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         clock: clock::system,
         new_id: Uuid::new_v4,
     };
-    web::serve("manage-users", clock::system, routes::routes(context)).await
+    web::serve("manage-users", clock::system, routes(context)).await
 }

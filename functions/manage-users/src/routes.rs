@@ -1,17 +1,12 @@
-//! Which request goes where.
+//! Which handlers there are. Which request goes to each, the handler says itself.
 
 use crate::context::Context;
 use crate::{change, list, user};
-use axum::Router;
-use axum::routing::get;
 
-/// The API's part under `/portals/{portal_id}/users`.
-pub(crate) fn routes(context: Context) -> Router {
-    Router::new()
-        .route("/portals/{portal_id}/users", get(list::list))
-        .route(
-            "/portals/{portal_id}/users/{user_id}",
-            get(user::show).patch(change::change),
-        )
-        .with_state(context)
+// Under `/portals/{portal_id}/users`.
+platform::routes! {
+    Context;
+    list::list,
+    user::show,
+    change::change,
 }

@@ -11,14 +11,19 @@ use uuid::Uuid;
 
 /// What every route is given.
 #[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) feed: FeedTable,
-    pub(crate) key_pairs: KeyPairs,
-    pub(crate) bucket: String,
-    pub(crate) region: String,
-    pub(crate) clock: Clock,
+pub struct Context {
+    /// The feed table.
+    pub feed: FeedTable,
+    /// IAM.
+    pub key_pairs: KeyPairs,
+    /// The feed bucket.
+    pub bucket: String,
+    /// Where it is.
+    pub region: String,
+    /// The time.
+    pub clock: Clock,
     /// A name that nothing else has.
-    pub(crate) new_id: fn() -> Uuid,
+    pub new_id: fn() -> Uuid,
 }
 
 impl Context {

@@ -14,19 +14,26 @@ use mapping::problem::ProblemCode;
 use platform::clock::stamp;
 use platform::web::{AdministratorOf, Measured, Refusal};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Where files are put, and the key by which. No `Debug`: it may hold the secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct CredentialsAnswer {
+    /// `s3://`, the bucket, `/`, and the prefix.
     bucket_path: String,
     bucket: String,
+    /// What keys of the customer's objects begin with.
     prefix: String,
     region: String,
     access_key_id: String,
+    #[schema(format = DateTime)]
     created_at: String,
     /// `null`: never, as far as IAM knows; it may lag by hours.
+    #[schema(required, format = DateTime)]
     last_used_at: Option<String>,
+    /// In the answer that issues it, and nowhere else, ever.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     secret_access_key: Option<Secret>,
 }
 
@@ -49,6 +56,14 @@ fn answer(
     }
 }
 
+/// Where the customer puts files, and with which key
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/feed/credentials", operation_id = "show_credentials", tag = "Administrators",
+    responses(
+        (status = 200, description = "Without the secret.", body = CredentialsAnswer),
+        (status = 404, description = "`portal_not_found`, `no_credentials`"),
+    ),
+)]
 pub(crate) async fn show(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
@@ -63,7 +78,18 @@ pub(crate) async fn show(
     Ok(Json(answer(&context, portal_id, key, None)))
 }
 
-/// Issues the portal's first key pair, or another in its place.
+/// Issue a key pair
+///
+/// The portal's first, or another in its place: the pair that was issued before does not work any more.
+#[utoipa::path(
+    post, path = "/portals/{portal_id}/feed/credentials", operation_id = "issue_credentials", tag = "Administrators",
+    responses(
+        (status = 201, description = "With the secret, which is never shown again.", body = CredentialsAnswer),
+        (status = 404, description = "`portal_not_found`"),
+        (status = 409, description = "`regeneration_in_progress`, `credentials_quota`"),
+        (status = 500, description = "`regeneration_failed`: the pair of before still works"),
+    ),
+)]
 pub(crate) async fn regenerate(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,

@@ -54,7 +54,7 @@ pub(crate) enum Ensured {
 
 /// The key pairs of all portals.
 #[derive(Clone)]
-pub(crate) struct KeyPairs {
+pub struct KeyPairs {
     client: Client,
     stage: String,
     bucket_arn: String,
@@ -63,7 +63,7 @@ pub(crate) struct KeyPairs {
 
 impl KeyPairs {
     /// For requests that somebody waits for.
-    pub(crate) async fn prompt(stage: &str, bucket_arn: String, boundary_arn: String) -> Self {
+    pub async fn prompt(stage: &str, bucket_arn: String, boundary_arn: String) -> Self {
         let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
         KeyPairs {
             client: Client::new(&config),

@@ -1,17 +1,9 @@
-//! `regenerate-credentials`: the key pair by which a customer's system puts files under its portal's path. Boots,
-//! and no more.
+//! Boots `regenerate-credentials`, and no more.
 
-mod context;
-mod credentials;
-mod key_pairs;
-mod regenerate;
-mod routes;
-
-use context::Context;
-use key_pairs::KeyPairs;
 use platform::aws::Aws;
 use platform::feed::FeedTable;
 use platform::{clock, environment, telemetry, web};
+use regenerate_credentials::{Context, KeyPairs, routes};
 use uuid::Uuid;
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,10 +24,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         clock: clock::system,
         new_id: Uuid::new_v4,
     };
-    web::serve(
-        "regenerate-credentials",
-        clock::system,
-        routes::routes(context),
-    )
-    .await
+    web::serve("regenerate-credentials", clock::system, routes(context)).await
 }

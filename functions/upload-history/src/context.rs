@@ -11,13 +11,19 @@ use platform::web::Refusal;
 
 /// What every route is given.
 #[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) feed: FeedTable,
-    pub(crate) users: Users,
-    pub(crate) files: FeedBucket,
-    pub(crate) reports: ReportsBucket,
-    pub(crate) process_upload: ProcessUpload,
-    pub(crate) clock: Clock,
+pub struct Context {
+    /// The feed table.
+    pub feed: FeedTable,
+    /// The users table.
+    pub users: Users,
+    /// Where customers' files are.
+    pub files: FeedBucket,
+    /// Where reports are.
+    pub reports: ReportsBucket,
+    /// Whom to tell that there is work.
+    pub process_upload: ProcessUpload,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Context {

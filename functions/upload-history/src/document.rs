@@ -11,11 +11,15 @@ use platform::feed::{UploadRecord, UploadStatus};
 use platform::objects::{Document, Link, REPORTS_KEPT};
 use platform::web::{AdministratorOf, Refusal};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Where a document can be fetched, and until when.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct LinkAnswer {
+    /// Works without signing in, for five minutes.
+    #[schema(format = "uri")]
     url: String,
+    #[schema(format = DateTime)]
     expires_at: String,
 }
 
@@ -25,6 +29,17 @@ impl From<Link> for LinkAnswer {
     }
 }
 
+/// A link to the report
+///
+/// `report.csv` has a line for everybody who changed, and for everything that is wrong. It is kept for 30 days.
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/uploads/{upload_id}/report", operation_id = "link_to_report",
+    tag = "Administrators",
+    responses(
+        (status = 200, description = "The link.", body = LinkAnswer),
+        (status = 404, description = "`upload_not_found`, `report_not_ready`, `no_report`, `report_expired`"),
+    ),
+)]
 pub(crate) async fn report(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
@@ -34,6 +49,18 @@ pub(crate) async fn report(
     link(&context, &upload, Document::Report).await
 }
 
+/// A link to the rows that were not processed
+///
+/// `rejected.csv` has them in the customer's own columns: corrected and dropped again, it works.
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/uploads/{upload_id}/rejected", operation_id = "link_to_rejected_rows",
+    tag = "Administrators",
+    responses(
+        (status = 200, description = "The link.", body = LinkAnswer),
+        (status = 404, description = "`upload_not_found`, `no_rejected_rows`, `report_not_ready`, `no_report`, \
+            `report_expired`"),
+    ),
+)]
 pub(crate) async fn rejected(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,

@@ -10,29 +10,34 @@ use mapping::identity::UserId;
 use mapping::problem::ProblemCode;
 use platform::feed::{Action, Decision, UploadRecord, UploadStatus};
 use platform::users::StoredUser;
-use platform::web::{AdministratorOf, JsonBody, Refusal, limit_and_cursor};
+use platform::web::{AdministratorOf, JsonBody, Refusal, limit_and_cursor, wire};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
 /// A page of the people.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeldPage)]
 pub(crate) struct Page {
     items: Vec<HeldPerson>,
     /// Where the next page begins; `null` on the last.
+    #[schema(required)]
     cursor: Option<String>,
 }
 
 /// Somebody who waits.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct HeldPerson {
     action: HeldAction,
+    #[schema(value_type = wire::UserId)]
     user_id: UserId,
     email: String,
     first_name: String,
     last_name: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What would happen to somebody.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum HeldAction {
     Disable,
@@ -52,7 +57,20 @@ struct ListedPerson {
 /// An address has 254 bytes at most, a name 4,000.
 const LONGEST_LINE: u64 = 9_000;
 
-/// The people as they were held; of those who exist, as they are now. Who was erased since is left out.
+/// Whom a hold is about
+///
+/// People as they are now, those to be created as the file has them; who was erased since is left out. Nobody, if the
+/// upload holds nothing. Of a rehearsal there is no list.
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/uploads/{upload_id}/held-disables", operation_id = "list_held",
+    tag = "Administrators",
+    params(wire::PageQuery),
+    responses(
+        (status = 200, description = "A page of them.", body = Page),
+        (status = 404, description = "`upload_not_found`, `report_expired`"),
+        (status = 422, description = "`invalid_value`"),
+    ),
+)]
 pub(crate) async fn list(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
@@ -136,20 +154,32 @@ async fn as_they_are(
 }
 
 /// What is decided.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DecisionBody {
     decision: Decided,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// Whether what is held is done.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Decided {
     Approve,
     Reject,
 }
 
-/// 202 for an approval, which waits for its turn as a file does; 200 for a rejection, which is done at once.
+/// Decide a hold
+#[utoipa::path(
+    post, path = "/portals/{portal_id}/uploads/{upload_id}/held-disables", operation_id = "decide_hold",
+    tag = "Administrators",
+    request_body = DecisionBody,
+    responses(
+        (status = 200, description = "Rejected: what was held is not done.", body = wire::UploadRecord),
+        (status = 202, description = "Approved: it waits for its turn as a file does.", body = wire::UploadRecord),
+        (status = 404, description = "`upload_not_found`, `portal_not_found`"),
+        (status = 409, description = "`nothing_held`, `hold_superseded`, `conflict`"),
+    ),
+)]
 pub(crate) async fn decide(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,

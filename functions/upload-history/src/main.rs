@@ -1,21 +1,12 @@
-//! `upload-history`: the uploads of a portal, one of them with its progress, and links to what can be
-//! downloaded about it; a link to put one to; replaying one; and deciding what is held. Boots, and no more.
+//! Boots `upload-history`, and no more.
 
-mod context;
-mod document;
-mod held;
-mod replay;
-mod routes;
-mod upload;
-mod upload_link;
-
-use context::Context;
 use platform::aws::Aws;
 use platform::feed::FeedTable;
 use platform::objects::{FeedBucket, ReportsBucket};
 use platform::users::Users;
 use platform::wake::ProcessUpload;
 use platform::{clock, environment, telemetry, web};
+use upload_history::{Context, routes};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -34,5 +25,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         process_upload: ProcessUpload::new(&aws, process_upload),
         clock: clock::system,
     };
-    web::serve("upload-history", clock::system, routes::routes(context)).await
+    web::serve("upload-history", clock::system, routes(context)).await
 }

@@ -8,8 +8,21 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use mapping::problem::ProblemCode;
 use platform::feed::{Action, UploadRecord};
-use platform::web::{AdministratorOf, Refusal};
+use platform::web::{AdministratorOf, Refusal, wire};
 
+/// Process a file once more
+///
+/// The same version of it, as a new upload. It keeps its place in the order of files: a file that came too late comes
+/// too late again.
+#[utoipa::path(
+    post, path = "/portals/{portal_id}/uploads/{upload_id}/replay", operation_id = "replay_upload",
+    tag = "Administrators",
+    responses(
+        (status = 202, description = "The new upload, which waits for its turn.", body = wire::UploadRecord),
+        (status = 404, description = "`upload_not_found`"),
+        (status = 409, description = "`upload_not_finished`, `conflict`"),
+    ),
+)]
 pub(crate) async fn replay(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,

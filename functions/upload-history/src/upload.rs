@@ -7,18 +7,34 @@ use axum::http::request::Parts;
 use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use platform::feed::{UploadId, UploadRecord};
-use platform::web::{AdministratorOf, Refusal, limit_and_cursor};
+use platform::web::{AdministratorOf, Refusal, limit_and_cursor, wire};
 use serde::Serialize;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
 /// A page of the history.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UploadPage)]
 pub(crate) struct Page {
+    #[schema(value_type = Vec<wire::UploadRecord>)]
     items: Vec<UploadRecord>,
     /// Where the next page begins; `null` on the last.
+    #[schema(required)]
     cursor: Option<String>,
 }
 
+/// The upload history
+///
+/// Newest first.
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/uploads", operation_id = "list_uploads", tag = "Administrators",
+    params(wire::PageQuery),
+    responses(
+        (status = 200, description = "A page of it.", body = Page),
+        (status = 404, description = "`portal_not_found`"),
+        (status = 422, description = "`invalid_value`"),
+    ),
+)]
 pub(crate) async fn list(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
@@ -33,6 +49,14 @@ pub(crate) async fn list(
     }))
 }
 
+/// One upload, with its progress
+#[utoipa::path(
+    get, path = "/portals/{portal_id}/uploads/{upload_id}", operation_id = "show_upload", tag = "Administrators",
+    responses(
+        (status = 200, description = "The upload.", body = wire::UploadRecord),
+        (status = 404, description = "`upload_not_found`"),
+    ),
+)]
 pub(crate) async fn show(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,

@@ -10,22 +10,33 @@ use platform::feed::Action;
 use platform::objects::Link;
 use platform::web::{AdministratorOf, JsonBody, Refusal};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What is to be uploaded.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"file_name": "people.csv", "rehearsal": true})))]
 pub(crate) struct UploadBody {
+    /// Ends in `.csv`, and names no folder.
+    #[schema(
+        max_length = 255,
+        pattern = r"^[^/\\\x00-\x1f\x7f-\x9f]*\.[cC][sS][vV]$"
+    )]
     file_name: String,
+    /// Planned and reported in full, and nobody is changed.
     #[serde(default)]
     rehearsal: bool,
 }
 
 /// Where the file is to be put, with the method PUT, and until when.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct UploadLinkAnswer {
     url: String,
+    /// `PUT`.
     method: &'static str,
+    /// Where the file will be in the bucket.
     key: String,
+    #[schema(format = DateTime)]
     expires_at: String,
 }
 
@@ -40,7 +51,18 @@ fn is_file_name(name: &str) -> bool {
         && !name.chars().any(char::is_control)
 }
 
-/// 201: the link is made. The upload is there once the file has arrived.
+/// Get a link to put a file to
+///
+/// For people without a script. The upload is in the history once the file has arrived.
+#[utoipa::path(
+    post, path = "/portals/{portal_id}/uploads", operation_id = "give_upload_link", tag = "Administrators",
+    request_body = UploadBody,
+    responses(
+        (status = 201, description = "The link.", body = UploadLinkAnswer),
+        (status = 404, description = "`portal_not_found`"),
+        (status = 422, description = "`invalid_value`"),
+    ),
+)]
 pub(crate) async fn give(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,

@@ -2,21 +2,30 @@
 //!
 //! - `caller`: the token's claims -> a [`Caller`]; [`AdministratorOf`] and [`OperatorOf`] decide who may.
 //! - `body`: [`JsonBody`], checked for size and form, and [`AnyBody`], for size alone.
+//! - `number`: [`whole`] numbers.
 //! - `page`: [`limit_and_cursor`] of a list.
 //! - `refusal`: [`Refusal`], which becomes `application/problem+json` (RFC 9457).
+//! - `routes`: [`routes!`](crate::routes), a function's routes and what the API's document says about them.
+//! - [`wire`]: how what several routes answer looks in JSON.
 //!
 //! Authorisation is decided before anything of the request is validated: the extractors for callers take
 //! the request's head, and axum runs them before the one that takes its body.
 
 mod body;
 mod caller;
+mod number;
 mod page;
 mod refusal;
+mod routes;
+pub mod wire;
 
 pub use body::{AnyBody, JsonBody};
 pub use caller::{AdministratorOf, Caller, OperatorOf};
+pub use number::{whole, wholes};
 pub use page::limit_and_cursor;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, status_of};
+#[doc(hidden)]
+pub use routes::{paste, route};
 
 use crate::clock::Clock;
 use crate::metrics::Invocation;

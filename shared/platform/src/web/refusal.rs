@@ -93,6 +93,11 @@ impl Refusal {
     }
 }
 
+/// The status that a refusal for this reason has.
+pub fn status_of(code: ProblemCode) -> StatusCode {
+    Refusal::new(code).status()
+}
+
 /// We are broken, not the request. Printed here, once; the caller hears only that.
 impl From<CallFailed> for Refusal {
     fn from(failure: CallFailed) -> Self {

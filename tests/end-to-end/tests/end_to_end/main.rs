@@ -10,6 +10,7 @@ mod credentials;
 mod files;
 mod groups;
 mod holds;
+mod hostile;
 mod isolation;
 mod large;
 mod life;

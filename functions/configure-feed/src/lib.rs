@@ -1,0 +1,16 @@
+//! `configure-feed`: sets portals up, authorises their feeds, looks at samples, keeps their mappings.
+
+mod audit;
+mod authorisation;
+mod context;
+mod feed_fields;
+mod feed_mapping;
+mod feed_settings;
+mod mapping_sample;
+mod mapping_versions;
+mod portal;
+mod problem_codes;
+mod routes;
+
+pub use context::Context;
+pub use routes::{openapi, routes};
