@@ -92,6 +92,9 @@ pub(crate) async fn put(
     Mapping::check(&draft, &portal.settings.catalogue()).map_err(Refusal::all)?;
     let created_at = stamp((context.clock)());
     let before = context.feed.mapping(portal_id).await?;
+    if before.is_none() {
+        context.expect_file(portal_id, &portal).await?;
+    }
     match context
         .feed
         .put_mapping(portal_id, &portal, draft, created_at)

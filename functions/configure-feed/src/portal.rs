@@ -67,6 +67,10 @@ struct FeedAnswer {
     authorised_by: Option<String>,
     authorised_at: Option<String>,
     mapping_version: Option<u64>,
+    /// When the next file should be there; `null`: none is expected.
+    expected_by: Option<String>,
+    /// Since when none has come.
+    overdue_since: Option<String>,
 }
 
 /// A page has to show them all.
@@ -122,6 +126,7 @@ async fn answer(
     portal: Portal,
 ) -> Result<PortalAnswer, Refusal> {
     let mapping = context.feed.mapping(portal_id).await?;
+    let awaited = context.feed.awaited(portal_id, &portal).await?;
     let PortalSettings {
         name,
         country,
@@ -157,6 +162,8 @@ async fn answer(
             authorised_by,
             authorised_at,
             mapping_version: mapping.map(|mapping| mapping.version),
+            expected_by: awaited.expected_by,
+            overdue_since: awaited.overdue_since,
         },
     })
 }

@@ -171,7 +171,7 @@ pub(crate) async fn decide(
     if too_late {
         context
             .feed
-            .end_hold(portal_id, upload_id, Decision::Superseded)
+            .end_hold(portal_id, upload_id, Decision::Superseded, now)
             .await?;
         return Err(Refusal::new(ProblemCode::HoldSuperseded));
     }
@@ -183,7 +183,7 @@ pub(crate) async fn decide(
         Decided::Reject => {
             let feed = &context.feed;
             let done = feed
-                .end_hold(portal_id, upload_id, Decision::Reject)
+                .end_hold(portal_id, upload_id, Decision::Reject, now)
                 .await?;
             (done, StatusCode::OK)
         }
@@ -194,10 +194,8 @@ pub(crate) async fn decide(
         // Somebody else decided, or something ended it, at the same moment.
         return Err(undecidable(&upload));
     }
-    if status == StatusCode::ACCEPTED
-        && let Err(error) = context.process_upload.wake(portal_id).await
-    {
-        // It is in the queue; the sweep finds it.
+    // An approval is in the queue, and of a rejection others are to be told; if not now, by the sweep.
+    if let Err(error) = context.process_upload.wake(portal_id).await {
         tracing::warn!(%portal_id, %upload_id, %error, "not woken");
     }
     Ok((status, Json(upload)))

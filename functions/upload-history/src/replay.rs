@@ -19,6 +19,10 @@ pub(crate) async fn replay(
     if !upload.status.is_final() {
         return Err(Refusal::new(ProblemCode::UploadNotFinished));
     }
+    if !upload.has_file() {
+        let why = "No file had come: there is nothing to replay.";
+        return Err(Refusal::because(ProblemCode::FileGone, why));
+    }
     let again = context.feed.replay(&upload, (context.clock)()).await?;
     let again = again.ok_or_else(|| Refusal::new(ProblemCode::Conflict))?;
     // It is in the queue; should the wake-up fail, the sweep finds it.

@@ -1,9 +1,10 @@
 //! What waits for somebody's decision: a portal has one open hold at most, its newest. It stands in `PORTAL`, and
 //! the upload has the status `held`; both change together (`docs/rules.md`, "Holds").
 
+use super::notices::to_be_told;
 use super::queue::QueueItem;
 use super::uploads::{Arrived, UploadId, UploadRecord, UploadStatus};
-use super::{FeedTable, Portal, condition_failed, in_conflict, item_of};
+use super::{FeedTable, News, Portal, condition_failed, in_conflict, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, WORK_DUE_AT, WORK_SHARD};
@@ -67,7 +68,7 @@ fn attribute(what: &'static str, value: impl Serialize) -> Result<AttributeValue
 }
 
 impl FeedTable {
-    /// Ends a hold without doing anything of it. `false`: it was not open any more.
+    /// Ends a hold without doing anything of it, which is to be told. `false`: it was not open any more.
     ///
     /// # Errors
     ///
@@ -77,6 +78,7 @@ impl FeedTable {
         portal: PortalId,
         upload_id: UploadId,
         decision: Decision,
+        now: Timestamp,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "end the hold";
         let Some(item) = self.upload_item(portal, upload_id).await? else {
@@ -88,7 +90,9 @@ impl FeedTable {
         let upload = self
             .decided(WHAT, &record)?
             .update_expression(format!("{DECIDED} REMOVE {WORK_SHARD}, {WORK_DUE_AT}"));
-        self.write_decision(WHAT, portal, upload_id, upload, None)
+        let news = News::UploadFinished(Box::new((&record).into()));
+        let notice = to_be_told(self, WHAT, news, 2, &stamp(now))?;
+        self.write_decision(WHAT, portal, upload_id, upload, notice)
             .await
     }
 
@@ -142,7 +146,7 @@ impl FeedTable {
             .build()
             .map_err(CallFailed::to(WHAT))?;
         let entry = TransactWriteItem::builder().put(entry).build();
-        self.write_decision(WHAT, portal, upload_id, upload, Some(entry))
+        self.write_decision(WHAT, portal, upload_id, upload, entry)
             .await
     }
 
@@ -169,7 +173,7 @@ impl FeedTable {
         portal: PortalId,
         upload_id: UploadId,
         upload: UpdateBuilder,
-        beside: Option<TransactWriteItem>,
+        beside: TransactWriteItem,
     ) -> Result<bool, CallFailed> {
         let of_portal = Update::builder()
             .table_name(&self.table)
@@ -183,10 +187,7 @@ impl FeedTable {
             let update = update.build().map_err(CallFailed::to(what))?;
             request = request.transact_items(TransactWriteItem::builder().update(update).build());
         }
-        if let Some(beside) = beside {
-            request = request.transact_items(beside);
-        }
-        match request.send().await {
+        match request.transact_items(beside).send().await {
             Ok(_) => Ok(true),
             Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(false),
             Err(error) => Err(CallFailed::sdk(what)(error)),
@@ -195,10 +196,9 @@ impl FeedTable {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::feed::{Authorisation, PortalSettings};
-    use mapping::plan::Limits;
+    use crate::feed::{Authorisation, FeedSettings, PortalSettings};
 
     fn at(time: &str) -> String {
         format!("2026-11-22T{time}:00.000Z")
@@ -212,7 +212,7 @@ mod tests {
         }
     }
 
-    fn portal() -> Portal {
+    pub(in crate::feed) fn portal() -> Portal {
         Portal {
             settings: PortalSettings {
                 name: "A company".to_owned(),
@@ -229,7 +229,7 @@ mod tests {
             mapping_reset: false,
             revision: 7,
             newest_planned: Some(order("10:00")),
-            limits: Limits::default(),
+            feed_settings: FeedSettings::default(),
             baseline_rows: None,
             hold: None,
         }
