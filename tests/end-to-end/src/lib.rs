@@ -7,10 +7,12 @@
     reason = "in tests a panic is how a test fails"
 )]
 
+mod listener;
 mod portal;
 mod stack;
 mod users;
 
+pub use listener::{Listener, Mail};
 pub use portal::{FieldLine, Portal, Upload};
 pub use stack::{Answer, Stack};
 pub use users::StoredUser;

@@ -11,6 +11,8 @@ mod holds;
 mod large;
 mod life;
 mod logs;
+mod notices;
+mod overdue;
 mod people;
 mod redrive;
 mod repeats;
