@@ -34,7 +34,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     platform::telemetry::init();
     let environment = Environment::read()?;
     let aws = platform::aws::Aws::patient().await;
-    let messenger = Messenger::prompt(environment.notify_from.clone()).await;
+    let messenger = Messenger::new(environment.notify_from.clone());
     let feed = &Feed::new(
         &aws,
         messenger,

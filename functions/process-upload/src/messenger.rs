@@ -9,6 +9,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 use platform::failure::CallFailed;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// What our events are told by.
@@ -22,10 +23,15 @@ const CALL: Duration = Duration::from_secs(8);
 
 /// Tells others.
 pub(crate) struct Messenger {
-    events: aws_sdk_eventbridge::Client,
-    mails: aws_sdk_sesv2::Client,
+    /// Made when they are needed first: a cold start does not wait for them.
+    clients: OnceLock<Clients>,
     /// `None`: no mails are sent.
     from: Option<String>,
+}
+
+struct Clients {
+    events: aws_sdk_eventbridge::Client,
+    mails: aws_sdk_sesv2::Client,
 }
 
 /// Why a mail was not sent.
@@ -38,7 +44,17 @@ pub(crate) enum NotSent {
 
 impl Messenger {
     /// `from` is whom mails are from.
-    pub(crate) async fn prompt(from: Option<String>) -> Self {
+    pub(crate) fn new(from: Option<String>) -> Self {
+        Messenger {
+            clients: OnceLock::new(),
+            from,
+        }
+    }
+
+    async fn clients(&self) -> &Clients {
+        if let Some(clients) = self.clients.get() {
+            return clients;
+        }
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT)
             .operation_timeout(CALL);
@@ -47,11 +63,10 @@ impl Messenger {
             .timeout_config(timeouts.build())
             .load()
             .await;
-        Messenger {
+        self.clients.get_or_init(|| Clients {
             events: aws_sdk_eventbridge::Client::new(&config),
             mails: aws_sdk_sesv2::Client::new(&config),
-            from,
-        }
+        })
     }
 
     /// Whether mails are sent at all.
@@ -66,7 +81,8 @@ impl Messenger {
             .source(SOURCE)
             .detail_type(kind)
             .detail(detail);
-        let request = self.events.put_events().entries(entry.build());
+        let events = &self.clients().await.events;
+        let request = events.put_events().entries(entry.build());
         let answer = request.send().await.map_err(CallFailed::sdk(WHAT))?;
         // Refused one by one, in an answer that is no error.
         match answer.entries().iter().find_map(|entry| entry.error_code()) {
@@ -88,8 +104,8 @@ impl Messenger {
         let body = Body::builder().text(text(&mail.text)?).build();
         let message = Message::builder().subject(text(&mail.subject)?).body(body);
         let content = EmailContent::builder().simple(message.build()).build();
-        let request = self
-            .mails
+        let mails = &self.clients().await.mails;
+        let request = mails
             .send_email()
             .from_email_address(from)
             .destination(Destination::builder().to_addresses(to).build())

@@ -153,3 +153,36 @@ fn detail<N: Serialize>(notice: &Notice, news: &N) -> Result<String, CallFailed>
     let detail = Detail { notice_id, news };
     serde_json::to_string(&detail).map_err(CallFailed::to("write an event"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platform::feed::{FileOverdue, UploadFinished};
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+
+    /// What receivers are shown is what they get.
+    fn sample<N: Serialize + DeserializeOwned>(event: &str) -> (Value, Value) {
+        let event: Value = serde_json::from_str(event).unwrap();
+        let news: N = serde_json::from_value(event["detail"].clone()).unwrap();
+        let notice_id = event["detail"]["notice_id"].as_str().unwrap().to_owned();
+        let detail = Detail {
+            notice_id,
+            news: &news,
+        };
+        (
+            serde_json::to_value(&detail).unwrap(),
+            event["detail"].clone(),
+        )
+    }
+
+    #[test]
+    fn the_sample_events_are_what_receivers_get() {
+        let finished = include_str!("../../../events/upload-finished.json");
+        let (written, shown) = sample::<UploadFinished>(finished);
+        assert_eq!(written, shown);
+        let overdue = include_str!("../../../events/file-overdue.json");
+        let (written, shown) = sample::<FileOverdue>(overdue);
+        assert_eq!(written, shown);
+    }
+}

@@ -5,12 +5,13 @@
 use super::notices::to_be_told;
 use super::uploads::{Held, UploadId, UploadItem, UploadKind, UploadRecord, UploadStatus};
 use super::{
-    FeedTable, FileOverdue, News, Portal, condition_failed, in_conflict, item_of, put_refused,
+    FeedTable, FileOverdue, News, Portal, condition_failed, in_conflict, item_of, update_refused,
 };
 use crate::clock::stamp;
 use crate::failure::CallFailed;
-use crate::keys::{Key, work_shard};
+use crate::keys::{Key, WORK_DUE_AT, WORK_SHARD, work_shard};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
 use mapping::identity::PortalId;
@@ -18,8 +19,8 @@ use mapping::plan::{Others, RowCounts};
 use mapping::problem::{Problem, ProblemCode};
 use serde::{Deserialize, Serialize};
 
-/// Who writes at the same time as somebody else looks again; more often than a few times nobody does.
-const LOOKS: u32 = 5;
+/// What is being done.
+const EXPECT: &str = "store when a file is expected";
 
 /// What is known of the portal's next file. The item and its meaning are one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,18 +60,6 @@ enum Due {
 }
 
 impl ExpectedFile {
-    /// One that is waited for.
-    fn new(portal: PortalId, counted_from: Timestamp, hours: u16, revision: u64) -> Self {
-        let due_at = counted_from + SignedDuration::from_hours(i64::from(hours));
-        ExpectedFile {
-            counted_from: stamp(counted_from),
-            due_at: Some(stamp(due_at)),
-            work_shard: Some(work_shard(portal)),
-            overdue_since: None,
-            revision,
-        }
-    }
-
     /// As it is shown of this portal: withdrawn, reset or switched off, nothing is expected.
     pub fn awaited(&self, portal: &Portal) -> Awaited {
         if portal.expects_file_every_hours().is_none() {
@@ -140,22 +129,16 @@ impl FeedTable {
     ///
     /// # Errors
     ///
-    /// The table could not be read or written.
+    /// The table could not be written.
     pub async fn expect_file(
         &self,
         portal: PortalId,
         hours: u16,
         from: Timestamp,
     ) -> Result<(), CallFailed> {
-        for _ in 0..LOOKS {
-            let seen = self.expected_file(portal).await?;
-            let revision = seen.as_ref().map_or(0, |seen| seen.revision);
-            let next = ExpectedFile::new(portal, from, hours, revision + 1);
-            if self.put_expected(portal, revision, &next).await? {
-                return Ok(());
-            }
-        }
-        Err(busy())
+        let request = self.wait_for_file(portal, hours, from);
+        request.send().await.map_err(CallFailed::sdk(EXPECT))?;
+        Ok(())
     }
 
     /// A file has come: the next is expected that much later. Where none is expected, that is one look.
@@ -168,25 +151,45 @@ impl FeedTable {
         portal_id: PortalId,
         received_at: Timestamp,
     ) -> Result<(), CallFailed> {
-        for _ in 0..LOOKS {
-            let Some(seen) = self.expected_file(portal_id).await? else {
-                return Ok(());
-            };
-            // Told late: something newer came before.
-            if seen.counted_from >= stamp(received_at) {
-                return Ok(());
-            }
-            let portal = self.portal(portal_id).await?;
-            let settings = portal.map(|portal| portal.feed_settings);
-            let Some(hours) = settings.and_then(|settings| settings.expect_file_every_hours) else {
-                return Ok(());
-            };
-            let next = ExpectedFile::new(portal_id, received_at, hours, seen.revision + 1);
-            if self.put_expected(portal_id, seen.revision, &next).await? {
-                return Ok(());
-            }
+        if self.expected_file(portal_id).await?.is_none() {
+            return Ok(());
         }
-        Err(busy())
+        let portal = self.portal(portal_id).await?;
+        let settings = portal.map(|portal| portal.feed_settings);
+        let Some(hours) = settings.and_then(|settings| settings.expect_file_every_hours) else {
+            return Ok(());
+        };
+        let request = self
+            .wait_for_file(portal_id, hours, received_at)
+            .condition_expression("counted_from < :from");
+        match request.send().await {
+            Ok(_) => Ok(()),
+            // Told late: something newer came before. Or none is expected any more.
+            Err(error) if update_refused(&error) => Ok(()),
+            Err(error) => Err(CallFailed::sdk(EXPECT)(error)),
+        }
+    }
+
+    fn wait_for_file(
+        &self,
+        portal: PortalId,
+        hours: u16,
+        from: Timestamp,
+    ) -> UpdateItemFluentBuilder {
+        let text = |text: String| AttributeValue::S(text);
+        let due_at = from + SignedDuration::from_hours(i64::from(hours));
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::expected_file(portal).item()))
+            .update_expression(format!(
+                "SET counted_from = :from, {WORK_SHARD} = :shard, {WORK_DUE_AT} = :due \
+                 ADD revision :one REMOVE overdue_since"
+            ))
+            .expression_attribute_values(":from", text(stamp(from)))
+            .expression_attribute_values(":shard", text(work_shard(portal)))
+            .expression_attribute_values(":due", text(stamp(due_at)))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
     }
 
     /// No file is expected any more.
@@ -255,8 +258,7 @@ impl FeedTable {
                 WHAT,
                 &upload_key,
                 UploadItem::without_file(&record),
-            )?))
-            .condition_expression("attribute_not_exists(pk)");
+            )?));
         let state_key = Key::expected_file(portal_id);
         let state = Put::builder()
             .table_name(&self.table)
@@ -279,32 +281,6 @@ impl FeedTable {
             Ok(_) => Ok(true),
             // A file has come at this moment, or somebody else has looked.
             Err(error) if condition_failed(&error) || in_conflict(&error) => Ok(false),
-            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
-        }
-    }
-
-    /// `false`: it is not as it was seen any more.
-    async fn put_expected(
-        &self,
-        portal: PortalId,
-        seen: u64,
-        next: &ExpectedFile,
-    ) -> Result<bool, CallFailed> {
-        const WHAT: &str = "store when a file is expected";
-        let request = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item_of(WHAT, &Key::expected_file(portal), next)?));
-        let request = match seen {
-            0 => request.condition_expression("attribute_not_exists(pk)"),
-            _ => request
-                .condition_expression("revision = :seen")
-                .expression_attribute_values(":seen", AttributeValue::N(seen.to_string())),
-        };
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if put_refused(&error) => Ok(false),
             Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
     }
@@ -333,11 +309,6 @@ impl FeedTable {
             Err(error) => Err(CallFailed::sdk("expect no file any more")(error)),
         }
     }
-}
-
-fn busy() -> CallFailed {
-    let why = "somebody else changed it at the same moment, again and again";
-    CallFailed::new("store when a file is expected", why)
 }
 
 /// What the history has of a file that did not come. It stands where the file would: at the time at which it should
@@ -380,7 +351,13 @@ mod tests {
     }
 
     fn expected() -> ExpectedFile {
-        ExpectedFile::new("1001".parse().unwrap(), at("08:00"), 2, 1)
+        ExpectedFile {
+            counted_from: stamp(at("08:00")),
+            due_at: Some(stamp(at("10:00"))),
+            work_shard: Some("1".to_owned()),
+            overdue_since: None,
+            revision: 1,
+        }
     }
 
     #[test]
