@@ -121,7 +121,7 @@ async fn every_end_is_an_event_and_who_has_to_act_has_a_mail_of_their_own() {
     for (upload, codes, to) in [
         (&completed, &[][..], &[][..]),
         (&problems, &["invalid_email", "duplicate_row"], &[]),
-        (&rehearsal, &["header_only"], &[]),
+        (&rehearsal, missing, &[]),
         (&rejected, missing, &["Bob", "ann"]),
         (&held, &[], &["Bob", "ann"]),
     ] {
