@@ -27,6 +27,8 @@ PARAMETERS = {
     "RequireTls": "false",
     "TokenHours": "24",
     "SweepRate": "1 minute",
+    "NotifyFrom": "feed@go1.example",
+    "PortalUrl": "https://portal.go1.example",
 }
 
 PORTAL_ID = "1001"
@@ -44,6 +46,7 @@ def main() -> int:
         build()
         say("Deploying the stack", since)
         deploy()
+        verify_sender()
         outputs = read_outputs(endpoint)
         say("Making the accounts", since)
         tokens = make_accounts(outputs["UserPoolId"], outputs["UserPoolClientId"])
@@ -94,6 +97,8 @@ def with_built_binaries(text: str) -> dict:
             resource["Properties"]["CodeUri"] = str(BINARIES / binary)
             allow_partiql(resource["Properties"]["Policies"])
             allow_users(resource["Properties"]["Policies"])
+        elif resource["Type"] == "AWS::IAM::Policy":
+            allow_mails(resource["Properties"]["PolicyDocument"])
     return template
 
 
@@ -115,6 +120,21 @@ def allow_users(policies: list[dict]) -> None:
             policy["Statement"].append({"Effect": "Allow", "Action": actions, "Resource": users})
             # It asks about a key, of which the local cloud does not know whose it is.
             policy["Statement"].append({"Effect": "Allow", "Action": "iam:GetAccessKeyLastUsed", "Resource": "*"})
+
+
+def allow_mails(policy: dict) -> None:
+    """AWS authorises the identity that a mail is from, and knows its address; the local cloud only the call."""
+    if any(statement["Action"] == "ses:SendEmail" for statement in policy["Statement"]):
+        policy["Statement"].append({"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*"})
+
+
+def verify_sender() -> None:
+    """On AWS its owner confirms it; here it is enough to say so."""
+    mails = boto3.client("sesv2")
+    try:
+        mails.create_email_identity(EmailIdentity=PARAMETERS["NotifyFrom"])
+    except mails.exceptions.AlreadyExistsException:
+        pass
 
 
 def read_outputs(endpoint: str) -> dict[str, str]:
@@ -187,6 +207,8 @@ def write_environment(endpoint: str, outputs: dict[str, str]) -> None:
         "FEED_BUCKET_ARN": f"arn:aws:s3:::{outputs['FeedBucketName']}",
         "PERMISSIONS_BOUNDARY": outputs["CustomerBoundaryArn"],
         "STAGE": PARAMETERS["Stage"],
+        "NOTIFY_FROM": PARAMETERS["NotifyFrom"],
+        "PORTAL_URL": PARAMETERS["PortalUrl"],
     }
     write(FUNCTIONS_ENV, "".join(f"{name}={value}\n" for name, value in environment.items()))
 

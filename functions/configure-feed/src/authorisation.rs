@@ -36,7 +36,9 @@ pub(crate) async fn authorise(
     AdministratorOf(portal_id, caller): AdministratorOf,
     State(context): State<Context>,
 ) -> Result<(StatusCode, Json<AuthorisationAnswer>), Refusal> {
-    let before = context.portal(portal_id).await?.authorisation;
+    let portal = context.portal(portal_id).await?;
+    context.expect_file(portal_id, &portal).await?;
+    let before = portal.authorisation;
     let entry = context.entry(portal_id, &caller, Action::FeedAuthorised)?;
     let authorisation = Authorisation {
         by: caller.email,

@@ -44,16 +44,33 @@ impl Context {
         }
     }
 
+    /// A feed that was not in use begins, or begins anew: from now on files are missed, if the portal wants it.
+    /// Before it is stored that it begins (`FeedTable::expect_file`).
+    pub(crate) async fn expect_file(
+        &self,
+        portal_id: PortalId,
+        portal: &Portal,
+    ) -> Result<(), CallFailed> {
+        match portal.feed_settings.expect_file_every_hours {
+            Some(hours) => {
+                self.feed
+                    .expect_file(portal_id, hours, (self.clock)())
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
     async fn try_end_hold(&self, portal_id: PortalId) -> Result<(), CallFailed> {
         let Some(portal) = self.feed.portal(portal_id).await? else {
             return Ok(());
         };
+        let now = (self.clock)();
         if let Some(hold) = &portal.hold
-            && hold.is_superseded(&portal, (self.clock)())
+            && hold.is_superseded(&portal, now)
         {
-            let decision = Decision::Superseded;
-            let feed = &self.feed;
-            feed.end_hold(portal_id, hold.upload_id, decision, None)
+            let (feed, decision) = (&self.feed, Decision::Superseded);
+            feed.end_hold(portal_id, hold.upload_id, decision, now, None)
                 .await?;
         }
         Ok(())

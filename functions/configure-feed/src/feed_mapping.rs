@@ -170,6 +170,9 @@ pub(crate) async fn put(
         mapping_version: portal.last_mapping_version + 1,
     };
     let entry = context.entry(portal_id, &caller, saved)?;
+    if before.is_none() {
+        context.expect_file(portal_id, &portal).await?;
+    }
     match context
         .feed
         .put_mapping(portal_id, &portal, draft, created_at, entry)

@@ -106,6 +106,12 @@ struct FeedAnswer {
     /// `null`: there is no mapping, and files are rejected.
     #[schema(required, minimum = 1)]
     mapping_version: Option<u64>,
+    /// When the next file should be there; `null`: none is expected.
+    #[schema(required, format = DateTime)]
+    expected_by: Option<String>,
+    /// Since when none has come; `null`: nobody is waiting.
+    #[schema(required, format = DateTime)]
+    overdue_since: Option<String>,
 }
 
 /// A page has to show them all.
@@ -189,6 +195,7 @@ async fn answer(
     portal: Portal,
 ) -> Result<PortalAnswer, Refusal> {
     let mapping = context.feed.mapping(portal_id).await?;
+    let awaited = context.feed.awaited(portal_id, &portal).await?;
     let PortalSettings {
         name,
         country,
@@ -224,6 +231,8 @@ async fn answer(
             authorised_by,
             authorised_at,
             mapping_version: mapping.map(|mapping| mapping.version),
+            expected_by: awaited.expected_by,
+            overdue_since: awaited.overdue_since,
         },
     })
 }

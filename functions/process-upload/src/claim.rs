@@ -25,6 +25,11 @@ pub(crate) async fn claim(feed: &Feed, mut file: UploadedFile) -> Result<Claimed
         file.object = current;
         file.size_bytes = size_bytes;
     }
+    // Before it is claimed: an event that is repeated would find it claimed and could not tell.
+    if !file.rehearsal {
+        let table = &feed.table;
+        table.file_arrived(file.portal, file.received_at).await?;
+    }
     let record = UploadRecord::new(
         file.portal,
         &file.object,

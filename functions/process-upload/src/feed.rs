@@ -1,6 +1,7 @@
-//! What a walk needs of the world: buckets, tables, the clock and one limit. Nothing is decided here.
+//! What a walk needs of the world: buckets, tables, who tells others, the clock and one limit. Nothing is decided here.
 
 use crate::environment::Environment;
+use crate::messenger::Messenger;
 use platform::aws::Aws;
 use platform::clock::Clock;
 use platform::feed::FeedTable;
@@ -17,6 +18,9 @@ pub(crate) struct Feed {
     pub(crate) table: FeedTable,
     /// This function itself: for what the time does not suffice for, and for what the sweep finds.
     pub(crate) process_upload: ProcessUpload,
+    pub(crate) messenger: Messenger,
+    /// Where mails lead to.
+    pub(crate) portal_url: Option<String>,
     pub(crate) max_file_bytes: u64,
     pub(crate) clock: Clock,
     /// A name that nothing else has.
@@ -26,6 +30,7 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn new(
         aws: &Aws,
+        messenger: Messenger,
         environment: Environment,
         clock: Clock,
         new_id: fn() -> Uuid,
@@ -36,6 +41,8 @@ impl Feed {
             users: Users::new(aws, environment.users_table),
             table: FeedTable::new(aws, environment.feed_table),
             process_upload: ProcessUpload::new(aws, environment.function_name),
+            messenger,
+            portal_url: environment.portal_url,
             max_file_bytes: environment.max_file_bytes,
             clock,
             new_id,

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::feed::Feed;
 use crate::hold;
 use crate::message::Message;
+use crate::notices;
 use crate::sweep::sweep;
 use crate::time_limit::TimeLimit;
 use crate::turn::{Turn, take_turn};
@@ -34,7 +35,13 @@ pub(crate) async fn handle(event: LambdaEvent<Value>, feed: &Feed) -> Result<(),
             Message::Wake(portal) => {
                 turn(portal, false).await?;
                 // What the sweep has found may be a hold whose file has gone.
-                hold::end_if_superseded(feed, portal).await
+                hold::end_if_superseded(feed, portal).await?;
+                // Or a file that should have come.
+                feed.table
+                    .look_for_overdue_file(portal, (feed.clock)())
+                    .await?;
+                notices::tell(feed, portal, &limit).await;
+                Ok(())
             }
             Message::Files(records) => {
                 // Of each portal, whether a run of a file of this event is under way already.
@@ -57,6 +64,7 @@ pub(crate) async fn handle(event: LambdaEvent<Value>, feed: &Feed) -> Result<(),
                 }
                 if let Some((portal, running)) = first {
                     turn(portal, running).await?;
+                    notices::tell(feed, portal, &limit).await;
                 }
                 failed.map_or(Ok(()), Err)
             }

@@ -62,7 +62,13 @@ pub(crate) async fn end_if_superseded(feed: &Feed, portal_id: PortalId) -> Resul
 async fn end(feed: &Feed, portal_id: PortalId, hold: &OpenHold) -> Result<(), Failure> {
     let ended = feed
         .table
-        .end_hold(portal_id, hold.upload_id, Decision::Superseded, None)
+        .end_hold(
+            portal_id,
+            hold.upload_id,
+            Decision::Superseded,
+            (feed.clock)(),
+            None,
+        )
         .await?;
     tracing::info!(%portal_id, upload_id = %hold.upload_id, ended, "the hold has ended by itself");
     if !ended {

@@ -10,7 +10,10 @@ mod feed;
 mod finish;
 mod handler;
 mod hold;
+mod mail;
 mod message;
+mod messenger;
+mod notices;
 mod pace;
 mod plan;
 mod report;
@@ -24,14 +27,17 @@ mod walk;
 use environment::Environment;
 use feed::Feed;
 use lambda_runtime::service_fn;
+use messenger::Messenger;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     platform::telemetry::init();
     let environment = Environment::read()?;
     let aws = platform::aws::Aws::patient().await;
+    let messenger = Messenger::new(environment.notify_from.clone());
     let feed = &Feed::new(
         &aws,
+        messenger,
         environment,
         platform::clock::system,
         uuid::Uuid::new_v4,

@@ -86,7 +86,11 @@ async fn circumstances(run: &Run<'_>) -> Result<Circumstances, Failure> {
     let portal = run.upload.portal_id;
     let stored = run.feed.table.portal(portal).await?;
     let (authorisation, limits, baseline_rows) = match stored {
-        Some(stored) => (stored.authorisation, stored.limits, stored.baseline_rows),
+        Some(stored) => (
+            stored.authorisation,
+            stored.feed_settings.limits,
+            stored.baseline_rows,
+        ),
         None => Default::default(),
     };
     Ok(Circumstances {

@@ -201,7 +201,7 @@ pub(crate) async fn decide(
     if too_late {
         context
             .feed
-            .end_hold(portal_id, upload_id, Decision::Superseded, None)
+            .end_hold(portal_id, upload_id, Decision::Superseded, now, None)
             .await?;
         return Err(Refusal::new(ProblemCode::HoldSuperseded));
     }
@@ -215,7 +215,7 @@ pub(crate) async fn decide(
         }
         Decided::Reject => {
             let entry = entry(Action::HoldRejected { upload_id })?;
-            let done = feed.end_hold(portal_id, upload_id, Decision::Reject, Some(entry));
+            let done = feed.end_hold(portal_id, upload_id, Decision::Reject, now, Some(entry));
             (done.await?, StatusCode::OK)
         }
     };
@@ -225,10 +225,8 @@ pub(crate) async fn decide(
         // Somebody else decided, or something ended it, at the same moment.
         return Err(undecidable(&upload));
     }
-    if status == StatusCode::ACCEPTED
-        && let Err(error) = context.process_upload.wake(portal_id).await
-    {
-        // It is in the queue; the sweep finds it.
+    // An approval is in the queue, and of a rejection others are to be told; if not now, by the sweep.
+    if let Err(error) = context.process_upload.wake(portal_id).await {
         tracing::warn!(%portal_id, %upload_id, %error, "not woken");
     }
     Ok((status, Json(upload)))

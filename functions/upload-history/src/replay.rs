@@ -20,7 +20,7 @@ use platform::web::{AdministratorOf, Refusal, wire};
     responses(
         (status = 202, description = "The new upload, which waits for its turn.", body = wire::UploadRecord),
         (status = 404, description = "`upload_not_found`"),
-        (status = 409, description = "`upload_not_finished`, `conflict`"),
+        (status = 409, description = "`upload_not_finished`, `file_gone`, `conflict`"),
     ),
 )]
 pub(crate) async fn replay(
@@ -31,6 +31,10 @@ pub(crate) async fn replay(
     let upload = find(&context, portal_id, in_path).await?;
     if !upload.status.is_final() {
         return Err(Refusal::new(ProblemCode::UploadNotFinished));
+    }
+    if !upload.has_file() {
+        let why = "No file had come: there is nothing to replay.";
+        return Err(Refusal::because(ProblemCode::FileGone, why));
     }
     let now = (context.clock)();
     let replayed = Action::UploadReplayed {

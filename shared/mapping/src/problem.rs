@@ -94,6 +94,9 @@ problem_codes! {
     ProcessingFailed, "processing_failed", File,
         "Something on our side kept the file from being processed to its end.",
         "Go1 has been told. Drop the file again, or replay the upload; what was applied already is recognised.";
+    FileOverdue, "file_overdue", File,
+        "No file has come for longer than the portal's settings allow.",
+        "See why the HR system sent none, and drop one; or change `expect_file_every_hours`.";
     EmptyFile, "empty_file", File,
         "The file has no content.",
         "Check the export: the file needs a header line and a line for each person.";

@@ -31,6 +31,15 @@ pub fn required(name: &'static str) -> Result<String, EnvironmentError> {
     }
 }
 
+/// The text of a variable that may be missing; `None` if it is, or is empty.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the environment is read"
+)]
+pub fn optional(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// A variable as a value of another type.
 ///
 /// # Errors

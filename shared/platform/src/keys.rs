@@ -120,6 +120,22 @@ impl Key {
         }
     }
 
+    /// When the portal's next file is expected.
+    pub fn expected_file(portal: PortalId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: "EXPECTED".to_owned(),
+        }
+    }
+
+    /// What somebody is to be told of an upload; `nth` counts its ends.
+    pub fn notice(portal: PortalId, upload_id: impl fmt::Display, nth: u32) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("{NOTICE_PREFIX}{upload_id}#{nth}"),
+        }
+    }
+
     /// Learning that a user was assigned.
     pub fn assignment(portal: PortalId, user_id: UserId, learning_id: u64) -> Self {
         Key {
@@ -146,6 +162,9 @@ pub const AUDIT_PREFIX: &str = "AUDIT#";
 
 /// What the sort keys of queue entries begin with.
 pub const QUEUE_PREFIX: &str = "QUEUE#";
+
+/// What the sort keys of notices begin with.
+pub const NOTICE_PREFIX: &str = "NOTICE#";
 
 /// The partition key of the index `work`, which holds what is due some time.
 pub const WORK_SHARD: &str = "work_shard";

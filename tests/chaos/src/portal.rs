@@ -98,6 +98,47 @@ impl<'c> Portal<'c> {
         request.send().await.unwrap();
     }
 
+    /// These are told when somebody has to act.
+    pub async fn tell(&self, emails: &[&str]) {
+        let request = self
+            .cloud
+            .dynamodb()
+            .update_item()
+            .table_name(&self.cloud.feed_table)
+            .key("pk", AttributeValue::S(self.id.clone()))
+            .key("sk", AttributeValue::S("PORTAL".to_owned()))
+            .update_expression("SET notify_emails = :emails")
+            .expression_attribute_values(
+                ":emails",
+                serde_dynamo::to_attribute_value(emails).unwrap(),
+            );
+        request.send().await.unwrap();
+    }
+
+    /// What is still to be told.
+    pub async fn outbox(&self) -> Vec<Value> {
+        self.query(&self.cloud.feed_table, self.id.clone(), "NOTICE#")
+            .await
+    }
+
+    /// What is still to be told is due now, and was written at this time.
+    pub async fn outbox_is_due(&self, written_at: &str) {
+        for notice in self.outbox().await {
+            let text = |text: &str| AttributeValue::S(text.to_owned());
+            let request = self
+                .cloud
+                .dynamodb()
+                .update_item()
+                .table_name(&self.cloud.feed_table)
+                .key("pk", text(&self.id))
+                .key("sk", text(notice["sk"].as_str().unwrap()))
+                .update_expression("SET due_at = :due, created_at = :created")
+                .expression_attribute_values(":due", text("2026-01-01T00:00:00.000Z"))
+                .expression_attribute_values(":created", text(written_at));
+            request.send().await.unwrap();
+        }
+    }
+
     /// The same, but each file is the whole population: mapped to `No,Email,First,Last,Boss,Job,Group`, with
     /// external ids, managers and auto-disable.
     pub async fn of_everybody(cloud: &'c Cloud) -> Self {

@@ -66,7 +66,7 @@ impl Kind {
 /// A request to AWS.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// `s3`, `dynamodb` or `iam`.
+    /// `s3`, `dynamodb`, `iam`, `events` or `ses`.
     pub service: &'static str,
     /// `GetObject`, `UpdateItem` and so on.
     pub operation: String,
@@ -364,6 +364,9 @@ impl Fault {
             (Kind::Throttled, "dynamodb") => {
                 json_error(StatusCode::BAD_REQUEST, "ThrottlingException")
             }
+            (Kind::Throttled, "events" | "ses") => {
+                json_error(StatusCode::BAD_REQUEST, "ThrottlingException")
+            }
             (Kind::Throttled, _) => xml_error(unavailable, "SlowDown"),
             (Kind::ServerError, service) => {
                 let (status, kind) = match self.draws.clone().bool() {
@@ -372,7 +375,7 @@ impl Fault {
                     false => (internal, "InternalError"),
                 };
                 match service {
-                    "dynamodb" => json_error(status, kind),
+                    "dynamodb" | "events" | "ses" => json_error(status, kind),
                     _ => xml_error(status, kind),
                 }
             }
@@ -476,8 +479,10 @@ impl Call {
         let target = head.headers.get("x-amz-target");
         let target = target.and_then(|target| target.to_str().ok()?.split_once('.'));
         let (service, operation) = match target {
+            Some(("AWSEvents", operation)) => ("events", operation.to_owned()),
             Some((_, operation)) => ("dynamodb", operation.to_owned()),
             None if is_signed_for(head, "iam") => ("iam", iam_operation(&body)),
+            None if head.uri.path() == SEND_EMAIL => ("ses", "SendEmail".to_owned()),
             None => ("s3", s3_operation(head)),
         };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -505,6 +510,9 @@ fn iam_operation(body: &[u8]) -> String {
         .find_map(|pair| pair.strip_prefix("Action="));
     action.unwrap_or_default().to_owned()
 }
+
+/// The path by which SES is asked to send a mail.
+const SEND_EMAIL: &str = "/v2/email/outbound-emails";
 
 /// S3 says what is asked of it by the method, the depth of the path and the names in the query.
 fn s3_operation(head: &request::Parts) -> String {

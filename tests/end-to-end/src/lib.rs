@@ -8,11 +8,13 @@
 )]
 
 mod account;
+mod listener;
 mod portal;
 mod stack;
 mod users;
 
 pub use account::Account;
+pub use listener::{Listener, Mail};
 pub use portal::{FieldLine, Portal, Upload};
 pub use stack::{Answer, Stack};
 pub use users::StoredUser;

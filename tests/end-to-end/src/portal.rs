@@ -5,7 +5,7 @@ use crate::users::{StoredUser, users_of};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -217,6 +217,52 @@ impl Portal {
             assert!(begun.elapsed() < PATIENCE, "the lease is still held");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// An item of the portal in the feed table, as it is.
+    pub async fn item(&self, sk: &str) -> Option<HashMap<String, AttributeValue>> {
+        let request = self
+            .stack
+            .dynamodb()
+            .get_item()
+            .table_name(self.stack.output("FeedTableName"))
+            .key("pk", AttributeValue::S(self.id.clone()))
+            .key("sk", AttributeValue::S(sk.to_owned()));
+        let answer = request.consistent_read(true).send().await.unwrap();
+        answer.item
+    }
+
+    /// The sort keys of what is still to be told.
+    pub async fn outbox(&self) -> Vec<String> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let request = self
+            .stack
+            .dynamodb()
+            .query()
+            .table_name(self.stack.output("FeedTableName"))
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(&self.id))
+            .expression_attribute_values(":prefix", text("NOTICE#"));
+        let answer = request.consistent_read(true).send().await.unwrap();
+        let items = answer.items().iter();
+        items
+            .map(|item| item["sk"].as_s().unwrap().clone())
+            .collect()
+    }
+
+    /// Makes an item of the portal due at this time.
+    pub async fn make_due(&self, sk: &str, due_at: &str) {
+        let request = self
+            .stack
+            .dynamodb()
+            .update_item()
+            .table_name(self.stack.output("FeedTableName"))
+            .key("pk", AttributeValue::S(self.id.clone()))
+            .key("sk", AttributeValue::S(sk.to_owned()))
+            .update_expression("SET due_at = :due")
+            .condition_expression("attribute_exists(due_at)")
+            .expression_attribute_values(":due", AttributeValue::S(due_at.to_owned()));
+        request.send().await.unwrap();
     }
 
     /// The portal's history, newest first.

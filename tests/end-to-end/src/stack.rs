@@ -140,6 +140,26 @@ impl Stack {
         aws_sdk_sqs::Client::new(&self.config)
     }
 
+    /// An EventBridge client.
+    pub fn events(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.config)
+    }
+
+    /// Every mail that the local cloud has taken, as it describes them.
+    pub async fn mails(&self) -> Vec<Value> {
+        let url = format!(
+            "{}/_ministack/ses/messages",
+            text(&self.description["endpoint"])
+        );
+        let (status, bytes) = self.fetch(&url).await;
+        assert_eq!(status, 200);
+        let answer: Value = serde_json::from_slice(&bytes).unwrap();
+        let accounts = answer["messages"].as_object().unwrap().values();
+        accounts
+            .flat_map(|mails| mails.as_array().unwrap().clone())
+            .collect()
+    }
+
     /// `make redrive` for a stack of this name on the running cloud: what an operator's terminal shows, and
     /// whether it went well.
     pub fn redrive(&self, name: &str) -> (bool, String) {

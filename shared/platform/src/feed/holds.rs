@@ -1,9 +1,10 @@
 //! What waits for somebody's decision: a portal has one open hold at most, its newest. It stands in `PORTAL`, and
 //! the upload has the status `held`; both change together (`docs/rules.md`, "Holds").
 
+use super::notices::to_be_told;
 use super::queue::QueueItem;
 use super::uploads::{Arrived, UploadId, UploadRecord, UploadStatus};
-use super::{Entry, FeedTable, Portal, item_of};
+use super::{Entry, FeedTable, News, Portal, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, WORK_DUE_AT, WORK_SHARD};
@@ -67,8 +68,8 @@ fn attribute(what: &'static str, value: impl Serialize) -> Result<AttributeValue
 }
 
 impl FeedTable {
-    /// Ends a hold without doing anything of it; who decided that stands in the entry. `false`: it was not open any
-    /// more.
+    /// Ends a hold without doing anything of it, which is to be told; who decided that stands in the entry. `false`: it
+    /// was not open any more.
     ///
     /// # Errors
     ///
@@ -78,6 +79,7 @@ impl FeedTable {
         portal: PortalId,
         upload_id: UploadId,
         decision: Decision,
+        now: Timestamp,
         entry: Option<Entry>,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "end the hold";
@@ -90,7 +92,9 @@ impl FeedTable {
         let upload = self
             .decided(WHAT, &record)?
             .update_expression(format!("{DECIDED} REMOVE {WORK_SHARD}, {WORK_DUE_AT}"));
-        let beside = entry.map(|Entry(entry)| entry);
+        let news = News::UploadFinished(Box::new((&record).into()));
+        let notice = to_be_told(self, WHAT, news, 2, &stamp(now))?;
+        let beside = [notice].into_iter().chain(entry.map(|Entry(entry)| entry));
         self.write_decision(WHAT, portal, upload_id, upload, beside)
             .await
     }
@@ -192,10 +196,9 @@ impl FeedTable {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::feed::{Authorisation, PortalSettings};
-    use mapping::plan::Limits;
+    use crate::feed::{Authorisation, FeedSettings, PortalSettings};
 
     fn at(time: &str) -> String {
         format!("2026-11-22T{time}:00.000Z")
@@ -209,7 +212,7 @@ mod tests {
         }
     }
 
-    fn portal() -> Portal {
+    pub(in crate::feed) fn portal() -> Portal {
         Portal {
             settings: PortalSettings {
                 name: "A company".to_owned(),
@@ -226,7 +229,7 @@ mod tests {
             mapping_reset: false,
             revision: 7,
             newest_planned: Some(order("10:00")),
-            limits: Limits::default(),
+            feed_settings: FeedSettings::default(),
             baseline_rows: None,
             hold: None,
         }

@@ -4,22 +4,28 @@
 mod assignments;
 mod audit;
 mod credentials;
+mod expected;
 mod holds;
 mod lease;
 mod mappings;
+mod notices;
 mod portals;
 mod queue;
 mod run;
+mod settings;
 mod uploads;
 
 pub use assignments::Assignment;
 pub use audit::{ActingAs, Action, AuditEntry, AuditId, Deed, Entry};
+pub use expected::{Awaited, ExpectedFile};
 pub use holds::{Decision, OpenHold};
 pub use lease::{Acquired, Fence, LEASE, Lease, LeaseItem, LeaseLost, Standing};
 pub use mappings::StoredMapping;
+pub use notices::{FileOverdue, News, Notice, UploadFinished};
 pub use portals::{Authorisation, Group, NamedField, Portal, PortalSettings};
 pub use queue::QueueEntry;
 pub use run::{Left, Saved, TakeUp, TakenUp};
+pub use settings::{FeedSettings, NotifyEmails, WrongAddress};
 pub use uploads::{
     Arrived, Claim, Cursor, Held, ObjectVersion, UploadId, UploadKind, UploadRecord, UploadStatus,
 };

@@ -1,5 +1,6 @@
 //! `PORTAL`: a portal as an operator set it up, and whether its feed is authorised.
 
+use super::settings::{FeedSettings, NotifyEmails};
 use super::{Entry, FeedTable, OpenHold, item_of};
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key};
@@ -28,8 +29,8 @@ pub struct Portal {
     pub revision: u64,
     /// The place of the newest file that was planned, rehearsals aside.
     pub newest_planned: Option<UploadOrder>,
-    /// When disables are held.
-    pub limits: Limits,
+    /// What its administrators set: when disables are held, whether files are missed, who is told.
+    pub feed_settings: FeedSettings,
     /// How many rows the last file had that ended without a hold, or whose hold was approved.
     pub baseline_rows: Option<u64>,
     /// What waits for a decision.
@@ -41,6 +42,14 @@ impl Portal {
     pub fn mapping_version(&self) -> Option<u64> {
         let ever = self.last_mapping_version > 0;
         (ever && !self.mapping_reset).then_some(self.last_mapping_version)
+    }
+
+    /// How many hours may pass without a file; `None`: any number, also because none would be accepted.
+    pub fn expects_file_every_hours(&self) -> Option<u16> {
+        let accepts = self.authorisation.is_some() && self.mapping_version().is_some();
+        self.feed_settings
+            .expect_file_every_hours
+            .filter(|_| accepts)
     }
 }
 
@@ -143,6 +152,10 @@ struct PortalItem {
     #[serde(default)]
     limits: Option<Limits>,
     #[serde(default)]
+    expect_file_every_hours: Option<u16>,
+    #[serde(default)]
+    notify_emails: NotifyEmails,
+    #[serde(default)]
     baseline_rows: Option<u64>,
     #[serde(default)]
     hold: Option<OpenHold>,
@@ -167,7 +180,11 @@ impl From<PortalItem> for Portal {
             mapping_reset: item.mapping_reset,
             revision: item.revision,
             newest_planned: item.newest_planned,
-            limits: item.limits.unwrap_or_default(),
+            feed_settings: FeedSettings {
+                limits: item.limits.unwrap_or_default(),
+                expect_file_every_hours: item.expect_file_every_hours,
+                notify_emails: item.notify_emails,
+            },
             baseline_rows: item.baseline_rows,
             hold: item.hold,
         }
@@ -246,27 +263,6 @@ impl FeedTable {
             .expression_attribute_values(":revision", AttributeValue::N(revision.to_string()))
     }
 
-    /// Changes when disables are held. `false`: there is no such portal, or it is being changed at this moment.
-    ///
-    /// # Errors
-    ///
-    /// The table could not be written.
-    pub async fn put_limits(
-        &self,
-        portal: PortalId,
-        limits: Limits,
-        entry: Entry,
-    ) -> Result<bool, CallFailed> {
-        const WHAT: &str = "store the settings";
-        let limits =
-            serde_dynamo::to_attribute_value(limits).map_err(CallFailed::malformed(WHAT))?;
-        let update = self
-            .update_of(portal)
-            .update_expression("SET limits = :limits")
-            .expression_attribute_values(":limits", limits);
-        self.update_with(WHAT, update, entry).await
-    }
-
     /// Authorises the feed (`Some`) or withdraws that (`None`). `false`: there is no such portal, or it is being
     /// changed at this moment.
     ///
@@ -292,14 +288,14 @@ impl FeedTable {
     }
 
     /// An update of a portal that there is.
-    fn update_of(&self, portal: PortalId) -> UpdateBuilder {
+    pub(super) fn update_of(&self, portal: PortalId) -> UpdateBuilder {
         Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::portal(portal).item()))
             .condition_expression("attribute_exists(pk)")
     }
 
-    async fn update_with(
+    pub(super) async fn update_with(
         &self,
         what: &'static str,
         update: UpdateBuilder,

@@ -4,9 +4,10 @@
 
 use super::holds::OpenHold;
 use super::lease::Lease;
+use super::notices::to_be_told;
 use super::queue::QueueEntry;
 use super::uploads::{Arrived, ObjectVersion, UploadItem, UploadRecord, key_hash};
-use super::{FeedTable, condition_failed, item_of, update_refused};
+use super::{FeedTable, News, condition_failed, item_of, update_refused};
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key, WORK_DUE_AT, WORK_SHARD, work_shard};
 use aws_sdk_dynamodb::types::{
@@ -287,7 +288,7 @@ impl FeedTable {
         self.transact(WHAT, items, record, lease).await
     }
 
-    /// Ends the upload and takes it out of the queue, in one go. `false`: a later lease has taken it up, or it
+    /// Ends the upload, takes it out of the queue and has it told, in one go. `false`: a later lease has taken it up, or it
     /// had ended.
     ///
     /// # Errors
@@ -333,6 +334,9 @@ impl FeedTable {
             self.fenced_with(WHAT, sets, record, saved, lease)?,
             TransactWriteItem::builder().delete(delete).build(),
         ];
+        let now = record.finished_at.as_deref().unwrap_or_default();
+        let news = News::UploadFinished(Box::new(record.into()));
+        items.push(to_be_told(self, WHAT, news, saved.run, now)?);
         if let Some((name, value)) = portal {
             let left = Update::builder()
                 .table_name(&self.table)

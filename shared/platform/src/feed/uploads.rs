@@ -36,6 +36,13 @@ impl UploadId {
         Self::from_digest(Sha256::digest(self.to_string()).into(), now)
     }
 
+    /// What stands for a file of this portal that should have come by then: the same again for whoever looks at the
+    /// same time.
+    pub(super) fn of_absence(portal: PortalId, expected_by: Timestamp) -> Self {
+        let nothing = Sha256::digest(format!("no file of {portal}"));
+        Self::from_digest(nothing.into(), expected_by)
+    }
+
     fn from_digest(digest: [u8; 32], time: Timestamp) -> Self {
         let mut random = [0; 16];
         // 80 bits, as many as a ULID has beside its time.
@@ -260,6 +267,11 @@ impl UploadRecord {
 }
 
 impl UploadRecord {
+    /// Whether there was a file; else the record stands for one that did not come.
+    pub fn has_file(&self) -> bool {
+        !self.key.is_empty()
+    }
+
     /// The run whose report is the upload's: the second, once it has ended what was approved.
     pub fn reported_by_run(&self) -> u32 {
         let done = matches!(
@@ -345,6 +357,22 @@ pub(super) struct UploadItem {
     pub(super) first_applied: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) first_exceptions_by: Option<u64>,
+}
+
+impl UploadItem {
+    /// Of a file that did not come. Nothing is ever done with it.
+    pub(super) fn without_file(record: &UploadRecord) -> Self {
+        let object = ObjectVersion {
+            key: String::new(),
+            version_id: None,
+            etag: String::new(),
+        };
+        let arrived = Arrived::new(record.clone(), object, None);
+        UploadItem {
+            order: None,
+            ..UploadItem::from(&arrived)
+        }
+    }
 }
 
 impl From<&Arrived> for UploadItem {

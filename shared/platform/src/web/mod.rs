@@ -21,7 +21,7 @@ pub mod wire;
 
 pub use body::{AnyBody, JsonBody};
 pub use caller::{AdministratorOf, Caller, OperatorOf};
-pub use number::{whole, wholes};
+pub use number::{whole, whole_or_null, wholes};
 pub use page::limit_and_cursor;
 pub use refusal::{Refusal, status_of};
 #[doc(hidden)]

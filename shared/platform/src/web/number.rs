@@ -51,6 +51,16 @@ pub fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 ///
 /// # Errors
 ///
+/// It is neither such a number nor `null`.
+pub fn whole_or_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<Whole>::deserialize(from)?;
+    Ok(number.map(|Whole(number)| number))
+}
+
+/// For `#[serde(deserialize_with)]`.
+///
+/// # Errors
+///
 /// It is no list, or something in it is no such number.
 pub fn wholes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u64>, D::Error> {
     let numbers = Vec::<Whole>::deserialize(from)?;

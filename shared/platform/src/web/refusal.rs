@@ -83,6 +83,7 @@ impl Refusal {
             | ProblemCode::FeedRunning
             | ProblemCode::RegenerationInProgress
             | ProblemCode::CredentialsQuota
+            | ProblemCode::FileGone
             | ProblemCode::EmailTaken => StatusCode::CONFLICT,
             ProblemCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemCode::InternalError | ProblemCode::RegenerationFailed => {

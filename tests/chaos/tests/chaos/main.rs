@@ -8,5 +8,6 @@ mod delivery;
 mod faults;
 mod hands;
 mod kills;
+mod notices;
 mod portals;
 mod time_limit;

@@ -245,7 +245,10 @@ async fn a_portal_is_set_up_authorised_and_mapped() {
     let made = portal.call("PUT", "", Some(settings())).await.expect(201);
     assert_eq!(
         made["feed"],
-        json!({"authorised": false, "authorised_by": null, "authorised_at": null, "mapping_version": null})
+        json!({
+            "authorised": false, "authorised_by": null, "authorised_at": null, "mapping_version": null,
+            "expected_by": null, "overdue_since": null,
+        })
     );
     assert_eq!(
         portal

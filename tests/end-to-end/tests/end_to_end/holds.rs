@@ -378,7 +378,10 @@ async fn the_limits_are_settings_of_the_portal() {
     let shown = portal.call("GET", "/feed/settings", None).await.expect(200);
     assert_eq!(
         shown,
-        json!({"disable_limit_percent": 10, "disable_limit_floor": 20, "hold_on_malformed_rows": true})
+        json!({
+            "disable_limit_percent": 10, "disable_limit_floor": 20, "hold_on_malformed_rows": true,
+            "expect_file_every_hours": null, "notify_emails": [],
+        })
     );
     for (wrong, field) in [
         (
@@ -404,7 +407,10 @@ async fn the_limits_are_settings_of_the_portal() {
     }
     // Two of ten are within the limits, until the limits are others.
     portal.upload("monday.csv", file(0..10, "x.example")).await;
-    let strict = json!({"disable_limit_percent": 0, "disable_limit_floor": 1, "hold_on_malformed_rows": false});
+    let strict = json!({
+        "disable_limit_percent": 0, "disable_limit_floor": 1, "hold_on_malformed_rows": false,
+        "expect_file_every_hours": null, "notify_emails": [],
+    });
     let stored = portal
         .call("PUT", "/feed/settings", Some(strict.clone()))
         .await

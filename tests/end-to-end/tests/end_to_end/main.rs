@@ -15,6 +15,8 @@ mod isolation;
 mod large;
 mod life;
 mod logs;
+mod notices;
+mod overdue;
 mod people;
 mod redrive;
 mod repeats;
