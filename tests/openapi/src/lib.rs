@@ -3,6 +3,7 @@
 //! `tests/openapi.rs` holds `openapi.yaml` to it.
 
 use platform::web::wire;
+use utoipa::ToSchema;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{AdditionalProperties, Components, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -11,7 +12,6 @@ use utoipa::openapi::{
     Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response,
     ServerBuilder,
 };
-use utoipa::ToSchema;
 
 /// A function behind the API, by its logical id in `template.yaml` without `Function`, and what it says.
 pub fn functions() -> [(&'static str, OpenApi); 4] {
