@@ -2,15 +2,20 @@
 
 use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
+use platform::accounts::Accounts;
 use platform::clock::Clock;
 use platform::failure::CallFailed;
 use platform::feed::{Decision, FeedTable, Portal};
+use platform::wake::EraseData;
 use platform::web::Refusal;
 
 /// What every route is given.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) feed: FeedTable,
+    pub(crate) erase_data: EraseData,
+    /// `None`: those who sign in have accounts of another identity provider.
+    pub(crate) accounts: Option<Accounts>,
     pub(crate) clock: Clock,
 }
 

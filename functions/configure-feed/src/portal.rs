@@ -30,6 +30,8 @@ pub(crate) struct PortalBody {
     _portal_id: IgnoredAny,
     #[serde(default, rename = "feed")]
     _feed: IgnoredAny,
+    #[serde(default, rename = "off_boarding_since")]
+    _off_boarding_since: IgnoredAny,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +60,8 @@ pub(crate) struct PortalAnswer {
     custom_fields: Vec<CustomFieldBody>,
     groups: Vec<GroupBody>,
     feed: FeedAnswer,
+    /// Since when the portal is being given up.
+    off_boarding_since: Option<String>,
 }
 
 /// Whether files are accepted, and by which mapping they are read.
@@ -129,6 +133,7 @@ async fn answer(
         custom_fields,
         groups,
     } = portal.settings;
+    let off_boarding_since = portal.off_boarding_since;
     let (authorised_by, authorised_at) = portal.authorisation.map(|by| (by.by, by.at)).unzip();
     let custom_fields = custom_fields.into_iter().map(|field| CustomFieldBody {
         name: field.name.into(),
@@ -158,6 +163,7 @@ async fn answer(
             authorised_at,
             mapping_version: mapping.map(|mapping| mapping.version),
         },
+        off_boarding_since,
     })
 }
 

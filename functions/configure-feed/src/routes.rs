@@ -2,8 +2,8 @@
 
 use crate::context::Context;
 use crate::{
-    authorisation, feed_fields, feed_mapping, feed_settings, mapping_sample, mapping_versions,
-    portal, problem_codes,
+    administrators, authorisation, feed_fields, feed_mapping, feed_settings, mapping_sample,
+    mapping_versions, off_boarding, portal, portals, problem_codes,
 };
 use axum::Router;
 use axum::routing::{get, post};
@@ -11,7 +11,17 @@ use axum::routing::{get, post};
 /// The API's part under `/portals/{portal_id}` and `/portals/{portal_id}/feed`, and what is about no portal.
 pub(crate) fn routes(context: Context) -> Router {
     Router::new()
-        .route("/portals/{portal_id}", get(portal::show).put(portal::put))
+        .route("/portals", get(portals::list))
+        .route(
+            "/portals/{portal_id}",
+            get(portal::show)
+                .put(portal::put)
+                .delete(off_boarding::begin),
+        )
+        .route(
+            "/portals/{portal_id}/administrators",
+            post(administrators::make),
+        )
         .route(
             "/portals/{portal_id}/feed/authorisation",
             axum::routing::put(authorisation::authorise).delete(authorisation::withdraw),

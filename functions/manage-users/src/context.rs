@@ -6,7 +6,7 @@ use mapping::problem::ProblemCode;
 use platform::clock::Clock;
 use platform::directory::Directory;
 use platform::feed::{FeedTable, Portal};
-use platform::wake::ProcessUpload;
+use platform::wake::{EraseData, ProcessUpload};
 use platform::web::Refusal;
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ pub(crate) struct Context {
     pub(crate) users: Directory,
     pub(crate) feed: FeedTable,
     pub(crate) process_upload: ProcessUpload,
+    pub(crate) erase_data: EraseData,
     pub(crate) clock: Clock,
     /// A name that nothing else has.
     pub(crate) new_id: fn() -> Uuid,

@@ -1,7 +1,7 @@
 //! Which request goes where.
 
 use crate::context::Context;
-use crate::{change, list, user};
+use crate::{change, erase, list, user};
 use axum::Router;
 use axum::routing::get;
 
@@ -11,7 +11,7 @@ pub(crate) fn routes(context: Context) -> Router {
         .route("/portals/{portal_id}/users", get(list::list))
         .route(
             "/portals/{portal_id}/users/{user_id}",
-            get(user::show).patch(change::change),
+            get(user::show).patch(change::change).delete(erase::erase),
         )
         .with_state(context)
 }

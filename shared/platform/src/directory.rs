@@ -11,7 +11,7 @@ use crate::users::READ_BATCH;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnValue, TransactWriteItem, Update,
+    AttributeValue, Delete, KeysAndAttributes, ReturnValue, TransactWriteItem, Update,
 };
 use jiff::Timestamp;
 use mapping::edit::Editable;
@@ -157,6 +157,9 @@ impl From<UserItem> for PortalUser {
         }
     }
 }
+
+/// A part of a transaction that deletes a user, who must be as it was read.
+pub struct Deletion(pub(crate) TransactWriteItem);
 
 impl Directory {
     /// The table of this name.
@@ -408,6 +411,24 @@ impl Directory {
             }
             Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
+    }
+
+    /// Deletes the user, as a part of what else is written then.
+    ///
+    /// # Errors
+    ///
+    /// The SDK would not make it.
+    pub fn deletion(&self, portal: PortalId, user: &PortalUser) -> Result<Deletion, CallFailed> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::user(portal, user.user_id).item()))
+            .condition_expression(AS_IT_WAS)
+            .expression_attribute_values(":before", number(user.version))
+            .build()
+            .map_err(CallFailed::to("delete the user"))?;
+        Ok(Deletion(
+            TransactWriteItem::builder().delete(delete).build(),
+        ))
     }
 
     /// The same under a lease. `None` also if the lease is somebody else's by now.

@@ -31,6 +31,11 @@ pub fn required(name: &'static str) -> Result<String, EnvironmentError> {
     }
 }
 
+/// The text of a variable; `None`: it is not set, or empty.
+pub fn optional(name: &'static str) -> Option<String> {
+    required(name).ok()
+}
+
 /// A variable as a value of another type.
 ///
 /// # Errors

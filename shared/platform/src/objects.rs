@@ -29,7 +29,7 @@ pub const REPORTS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const LINK_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Whether the service said that there is no such object, or that it is another by now.
-fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+pub(crate) fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     let code = error.as_service_error().and_then(|error| error.code());
     matches!(
         code,
@@ -417,13 +417,8 @@ impl ReportsBucket {
         run: u32,
         document: Document,
     ) -> DocumentWriter {
-        DocumentWriter {
-            client: self.client.clone(),
-            bucket: self.bucket.clone(),
-            key: document.key(portal, upload, run),
-            buffer: Vec::new(),
-            multipart: None,
-        }
+        let key = document.key(portal, upload, run);
+        DocumentWriter::of(self.client.clone(), self.bucket.clone(), key)
     }
 
     /// A link to a document that was written by a run.
@@ -480,6 +475,16 @@ struct Multipart {
 const WRITE: &str = "write the report";
 
 impl DocumentWriter {
+    pub(crate) fn of(client: Client, bucket: String, key: String) -> Self {
+        DocumentWriter {
+            client,
+            bucket,
+            key,
+            buffer: Vec::new(),
+            multipart: None,
+        }
+    }
+
     /// Appends `bytes`.
     ///
     /// # Errors

@@ -232,6 +232,7 @@ mod tests {
             limits: Limits::default(),
             baseline_rows: None,
             hold: None,
+            off_boarding_since: None,
         }
     }
 

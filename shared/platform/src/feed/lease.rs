@@ -9,7 +9,7 @@ use crate::keys::{Key, WORK_DUE_AT, WORK_SHARD, work_shard};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem};
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use serde::Deserialize;
@@ -88,6 +88,7 @@ pub struct Lease {
 
 /// What a transaction of another table carries, so that it is refused once somebody took the lease over, however
 /// late it arrives.
+#[derive(Clone)]
 pub struct Fence(pub(crate) TransactWriteItem);
 
 /// The lease is not ours any more, or nobody could say in time that it is.
@@ -202,6 +203,19 @@ impl Lease {
             .build()
             .map_err(CallFailed::to(what))?;
         Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// A part of a transaction that deletes the lease, as long as nobody took it over.
+    pub(super) fn ends(&self, what: &'static str) -> Result<TransactWriteItem, CallFailed> {
+        let delete = Delete::builder()
+            .table_name(&self.table.table)
+            .set_key(Some(Key::lease(self.portal).item()))
+            .condition_expression("#token = :token")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":token", AttributeValue::N(self.token.to_string()))
+            .build()
+            .map_err(CallFailed::to(what))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// An update of the lease if it is still ours.

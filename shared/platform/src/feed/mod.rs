@@ -1,20 +1,25 @@
 //! The feed table: what the system knows of portals, mappings and uploads. One file for each kind of
 //! item; the item's shape does not leave it.
 
+mod administrators;
 mod assignments;
 mod credentials;
+mod erasures;
 mod holds;
 mod lease;
 mod mappings;
+mod off_boarding;
 mod portals;
 mod queue;
 mod run;
 mod uploads;
 
 pub use assignments::Assignment;
+pub use erasures::{Erasure, ErasureStage, Identified};
 pub use holds::{Decision, OpenHold};
 pub use lease::{Acquired, Fence, LEASE, Lease, LeaseItem, LeaseLost, Standing};
 pub use mappings::StoredMapping;
+pub use off_boarding::OffBoarding;
 pub use portals::{Authorisation, Group, NamedField, Portal, PortalSettings};
 pub use queue::QueueEntry;
 pub use run::{Left, Saved, TakeUp, TakenUp};

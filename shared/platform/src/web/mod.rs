@@ -1,6 +1,7 @@
 //! What the functions behind the API share: who is calling, what a body must be, how a refusal looks.
 //!
-//! - `caller`: the token's claims -> a [`Caller`]; [`AdministratorOf`] and [`OperatorOf`] decide who may.
+//! - `caller`: the token's claims -> a [`Caller`]; [`AdministratorOf`], [`OperatorOf`] and [`Operator`] decide who may.
+//! - `closed`: [`closed_while_off_boarding`] refuses what is asked of a portal that is being given up.
 //! - `body`: [`JsonBody`], checked for size and form, and [`AnyBody`], for size alone.
 //! - `page`: [`limit_and_cursor`] of a list.
 //! - `refusal`: [`Refusal`], which becomes `application/problem+json` (RFC 9457).
@@ -10,11 +11,13 @@
 
 mod body;
 mod caller;
+mod closed;
 mod page;
 mod refusal;
 
 pub use body::{AnyBody, JsonBody};
-pub use caller::{AdministratorOf, Caller, OperatorOf};
+pub use caller::{AdministratorOf, Caller, Operator, OperatorOf};
+pub use closed::closed_while_off_boarding;
 pub use page::limit_and_cursor;
 pub use refusal::Refusal;
 
