@@ -4,7 +4,7 @@ use crate::context::Context;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use mapping::identity::{PortalId, check_email};
+use mapping::identity::{EmailKey, PortalId, check_email};
 use mapping::problem::{Problem, ProblemCode};
 use platform::accounts::{Account, AccountState, Accounts};
 use platform::web::{JsonBody, OperatorOf, Refusal};
@@ -33,14 +33,15 @@ pub(crate) async fn make(
     State(context): State<Context>,
     JsonBody(body): JsonBody<AdministratorBody>,
 ) -> Result<(StatusCode, Json<AdministratorAnswer>), Refusal> {
-    let email = body.email.trim();
-    if check_email(email).is_err() {
+    if check_email(body.email.trim()).is_err() {
         let problem = Problem::new(ProblemCode::InvalidValue).field("email");
-        let problem = problem
-            .value(email)
-            .message("This is not one e-mail address.");
+        let problem = problem.value(&body.email);
+        let problem = problem.message("This is not one e-mail address.");
         return Err(Refusal::all(vec![problem]));
     }
+    // One spelling: accounts are told apart by it.
+    let email = EmailKey::of(&body.email);
+    let email = email.as_str();
     context.portal(portal_id).await?;
     let Some(accounts) = &context.accounts else {
         return Err(Refusal::new(ProblemCode::AccountsElsewhere));

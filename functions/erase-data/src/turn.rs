@@ -47,6 +47,11 @@ pub(crate) async fn take_turn(
         tracing::info!(portal_id = %portal, "somebody else works for the portal");
         return Ok(());
     };
+    // Another turn may have come to its end while this one waited; the number may be a new portal's since.
+    let off_boarding = feed.off_boarding_since(portal).await?;
+    if feed.portal(portal).await?.is_none() {
+        return Ok(lease.end().await?);
+    }
     let mut traces = Traces::default();
     let work = async {
         match off_boarding {

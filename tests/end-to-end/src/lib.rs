@@ -9,8 +9,10 @@
 
 mod portal;
 mod stack;
+mod traces;
 mod users;
 
 pub use portal::{FieldLine, Portal, Upload};
 pub use stack::{Answer, Stack};
+pub use traces::{Traces, names};
 pub use users::StoredUser;

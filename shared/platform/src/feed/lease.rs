@@ -2,7 +2,7 @@
 //! [`LEASE`] and renewed long before that; whoever stops renewing loses it, and its token, which only
 //! grows, is what everything that was written under it can be told by.
 
-use super::{FeedTable, item_of, put_refused, update_refused};
+use super::{FeedTable, condition_failed, item_of, put_refused, update_refused};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, WORK_DUE_AT, WORK_SHARD, work_shard};
@@ -180,6 +180,22 @@ impl Lease {
             // Somebody else's by now, or given back by an attempt whose answer was lost.
             Err(error) if update_refused(&error) => Ok(()),
             Err(error) => Err(CallFailed::sdk("give the lease back")(error)),
+        }
+    }
+
+    /// Ends the lease of a portal that is gone: nobody takes it any more.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn end(self) -> Result<(), CallFailed> {
+        const WHAT: &str = "end the lease";
+        let request = self.table.client.transact_write_items();
+        match request.transact_items(self.ends(WHAT)?).send().await {
+            Ok(_) => Ok(()),
+            // Somebody else's by now, or ended by an attempt whose answer was lost.
+            Err(error) if condition_failed(&error) => Ok(()),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
         }
     }
 

@@ -175,14 +175,18 @@ impl FeedTable {
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "end the off-boarding";
         let mut request = self.client.transact_write_items();
-        for key in [
-            Key::portal(portal),
-            Key::portal_in_list(portal),
-            Key::off_boarding(portal),
+        for (key, condition) in [
+            (
+                Key::portal(portal),
+                Some("attribute_exists(off_boarding_since)"),
+            ),
+            (Key::portal_in_list(portal), None),
+            (Key::off_boarding(portal), None),
         ] {
             let delete = Delete::builder()
                 .table_name(&self.table)
                 .set_key(Some(key.item()))
+                .set_condition_expression(condition.map(str::to_owned))
                 .build()
                 .map_err(CallFailed::to(WHAT))?;
             request = request.transact_items(TransactWriteItem::builder().delete(delete).build());

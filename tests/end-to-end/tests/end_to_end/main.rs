@@ -5,12 +5,15 @@
 mod api;
 mod configure;
 mod credentials;
+mod erasure;
 mod files;
 mod groups;
 mod holds;
 mod large;
 mod life;
 mod logs;
+mod off_boarding;
+mod operators;
 mod people;
 mod redrive;
 mod repeats;
