@@ -31,6 +31,11 @@ pub fn process_upload() -> PathBuf {
     Path::new(WORKSPACE).join("target/lambda/process-upload/bootstrap")
 }
 
+/// The binary of `erase-data`, as it was deployed last.
+pub fn erase_data() -> PathBuf {
+    Path::new(WORKSPACE).join("target/lambda/erase-data/bootstrap")
+}
+
 /// Two tables and two buckets of one test.
 pub struct Cloud {
     /// The users table.
@@ -136,6 +141,13 @@ impl Cloud {
             ("USERS_TABLE", &self.users_table),
             ("FEED_TABLE", &self.feed_table),
             ("MAX_FILE_BYTES", "2147483648"),
+            ("STAGE", "chaos"),
+            (
+                "USER_POOL_ID",
+                self.description["outputs"]["UserPoolId"].as_str().unwrap(),
+            ),
+            // Whoever is woken is the function itself.
+            ("PROCESS_UPLOAD_FUNCTION", "chaos-process-upload"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()

@@ -13,7 +13,7 @@ mod lambda;
 mod portal;
 mod proxy;
 
-pub use cloud::{Cloud, PutObject, process_upload};
+pub use cloud::{Cloud, PutObject, erase_data, process_upload};
 pub use lambda::{Lambda, Settings, Worker};
 pub use portal::{Portal, View};
 pub use proxy::{Call, FaultProxy, Faults, Kind};

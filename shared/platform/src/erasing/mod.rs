@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use std::collections::HashMap;
 
-/// BatchWriteItem's own limit.
+/// The limit of `BatchWriteItem` itself.
 const BATCH: usize = 25;
 
 /// Deletes the items with these keys, whatever is in them.

@@ -543,7 +543,7 @@ impl FeedTable {
         Ok(self.upload_item(portal, id).await?.map(|item| item.record))
     }
 
-    /// The newest upload that is no rehearsal, of the last [`LOOKED_AT`] at most.
+    /// The newest upload that is no rehearsal, of the last hundred at most.
     ///
     /// # Errors
     ///

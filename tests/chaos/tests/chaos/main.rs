@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is how a test fails")]
 
 mod delivery;
+mod erasing;
 mod faults;
 mod hands;
 mod kills;

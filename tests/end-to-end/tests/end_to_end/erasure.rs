@@ -43,9 +43,7 @@ async fn drop(portal: &Portal, name: &str, rows: &[&str]) -> Upload {
     let mut file = "Email,First,Last,Boss,Site,Job\n".to_owned();
     for row in rows {
         let cells: Vec<&str> = row.split(',').collect();
-        let [name, boss, group, job] = cells[..] else {
-            panic!("{row}")
-        };
+        let [name, boss, group, job] = cells.try_into().unwrap();
         file.push_str(&format!(
             "{},{name},Lee-{name},{},{group},{job}\n",
             at(name),
