@@ -114,7 +114,12 @@ def allow_partiql(policies: list[dict]) -> None:
 def allow_users(policies: list[dict]) -> None:
     """AWS names a user with its path, and knows the boundary that it is made with; the local cloud neither."""
     for policy in policies:
-        actions = [statement["Action"] for statement in policy["Statement"] if str(statement["Action"]).startswith("iam:")]
+        actions = [
+            action
+            for statement in policy["Statement"]
+            for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+            if action.startswith("iam:")
+        ]
         if actions:
             users = f"arn:aws:iam::*:user/user-feed-{PARAMETERS['Stage']}-*"
             policy["Statement"].append({"Effect": "Allow", "Action": actions, "Resource": users})
@@ -209,6 +214,8 @@ def write_environment(endpoint: str, outputs: dict[str, str]) -> None:
         "STAGE": PARAMETERS["Stage"],
         "NOTIFY_FROM": PARAMETERS["NotifyFrom"],
         "PORTAL_URL": PARAMETERS["PortalUrl"],
+        "ERASE_DATA_FUNCTION": outputs["EraseDataFunctionName"],
+        "USER_POOL_ID": outputs["UserPoolId"],
     }
     write(FUNCTIONS_ENV, "".join(f"{name}={value}\n" for name, value in environment.items()))
 

@@ -2,9 +2,11 @@
 
 use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
+use platform::accounts::Accounts;
 use platform::clock::Clock;
 use platform::failure::CallFailed;
 use platform::feed::{Action, Decision, Entry, FeedTable, Portal};
+use platform::wake::EraseData;
 use platform::web::{Caller, Refusal};
 
 /// What every route is given.
@@ -12,6 +14,10 @@ use platform::web::{Caller, Refusal};
 pub struct Context {
     /// The feed table.
     pub feed: FeedTable,
+    /// Whom to tell that there is something to erase.
+    pub erase_data: EraseData,
+    /// `None`: those who sign in have accounts of another identity provider.
+    pub accounts: Option<Accounts>,
     /// The time.
     pub clock: Clock,
 }

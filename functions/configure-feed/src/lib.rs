@@ -1,5 +1,6 @@
-//! `configure-feed`: sets portals up, authorises their feeds, looks at samples, keeps their mappings.
+//! `configure-feed`: sets portals up and begins to give them up, authorises their feeds, looks at samples, keeps their mappings.
 
+mod administrators;
 mod audit;
 mod authorisation;
 mod context;
@@ -8,7 +9,9 @@ mod feed_mapping;
 mod feed_settings;
 mod mapping_sample;
 mod mapping_versions;
+mod off_boarding;
 mod portal;
+mod portals;
 mod problem_codes;
 mod routes;
 

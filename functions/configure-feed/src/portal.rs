@@ -50,6 +50,10 @@ pub(crate) struct PortalBody {
     #[serde(default, rename = "feed")]
     #[schema(value_type = Value)]
     _feed: IgnoredAny,
+    /// As it was shown. It is not set here.
+    #[serde(default, rename = "off_boarding_since")]
+    #[schema(value_type = Value)]
+    _off_boarding_since: IgnoredAny,
 }
 
 /// A field of the portal's own.
@@ -92,6 +96,9 @@ pub(crate) struct PortalAnswer {
     custom_fields: Vec<CustomFieldBody>,
     groups: Vec<GroupBody>,
     feed: FeedAnswer,
+    /// Since when the portal is being given up; `null`: it is not.
+    #[schema(required, format = DateTime)]
+    off_boarding_since: Option<String>,
 }
 
 /// Whether files are accepted, and by which mapping they are read.
@@ -203,6 +210,7 @@ async fn answer(
         custom_fields,
         groups,
     } = portal.settings;
+    let off_boarding_since = portal.off_boarding_since;
     let (authorised_by, authorised_at) = portal.authorisation.map(|by| (by.by, by.at)).unzip();
     let custom_fields = custom_fields.into_iter().map(|field| CustomFieldBody {
         name: field.name.into(),
@@ -234,6 +242,7 @@ async fn answer(
             expected_by: awaited.expected_by,
             overdue_since: awaited.overdue_since,
         },
+        off_boarding_since,
     })
 }
 

@@ -3,15 +3,18 @@
 
 use crate::context::Context;
 use crate::{
-    audit, authorisation, feed_fields, feed_mapping, feed_settings, mapping_sample,
-    mapping_versions, portal, problem_codes,
+    administrators, audit, authorisation, feed_fields, feed_mapping, feed_settings, mapping_sample,
+    mapping_versions, off_boarding, portal, portals, problem_codes,
 };
 
 // Under `/portals/{portal_id}` and `/portals/{portal_id}/feed`, and what is about no portal.
 platform::routes! {
     Context;
+    portals::list,
     portal::show,
     portal::put,
+    off_boarding::begin,
+    administrators::make,
     authorisation::authorise,
     authorisation::withdraw,
     feed_mapping::show,

@@ -94,7 +94,7 @@ async fn change_under_lease(
 
 /// Gives the lease back. A file may have arrived meanwhile, whose event found it held: nobody else would come for
 /// it but the sweep, which also comes if something fails here.
-async fn free(context: &Context, portal_id: PortalId, lease: Lease) {
+pub(crate) async fn free(context: &Context, portal_id: PortalId, lease: Lease) {
     let freed = async {
         lease.give_back().await?;
         if context.feed.next_in_queue(portal_id).await?.is_some() {

@@ -6,7 +6,7 @@ use mapping::problem::ProblemCode;
 use platform::clock::Clock;
 use platform::directory::Directory;
 use platform::feed::{FeedTable, Portal};
-use platform::wake::ProcessUpload;
+use platform::wake::{EraseData, ProcessUpload};
 use platform::web::Refusal;
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ pub struct Context {
     pub feed: FeedTable,
     /// Whom to tell that there is work.
     pub process_upload: ProcessUpload,
+    /// Whom to tell that there is something to erase.
+    pub erase_data: EraseData,
     /// The time.
     pub clock: Clock,
     /// A name that nothing else has.

@@ -3,6 +3,7 @@
 mod address;
 mod change;
 mod context;
+mod erase;
 mod list;
 mod routes;
 mod user;

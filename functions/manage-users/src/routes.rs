@@ -1,7 +1,7 @@
 //! Which handlers there are. Which request goes to each, the handler says itself.
 
 use crate::context::Context;
-use crate::{change, list, user};
+use crate::{change, erase, list, user};
 
 // Under `/portals/{portal_id}/users`.
 platform::routes! {
@@ -9,4 +9,5 @@ platform::routes! {
     list::list,
     user::show,
     change::change,
+    erase::erase,
 }

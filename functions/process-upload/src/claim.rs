@@ -11,7 +11,7 @@ pub(crate) enum Claimed {
     Waiting,
     /// Somebody had begun with it.
     Running,
-    /// It was processed before.
+    /// It was processed before, or nobody's file it is.
     Ended,
 }
 
@@ -40,6 +40,10 @@ pub(crate) async fn claim(feed: &Feed, mut file: UploadedFile) -> Result<Claimed
     let arrived = Arrived::new(record, file.object, file.sequencer);
     match feed.table.claim(&arrived, (feed.clock)()).await? {
         Claim::New => Ok(Claimed::Waiting),
+        Claim::NoPortal => {
+            tracing::warn!("a file arrived of a portal that is not set up, or is being given up");
+            Ok(Claimed::Ended)
+        }
         Claim::Known(upload) if upload.status.is_final() => {
             tracing::info!(portal_id = %upload.portal_id, upload_id = %upload.upload_id, "already processed");
             Ok(Claimed::Ended)

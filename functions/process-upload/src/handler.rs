@@ -8,11 +8,11 @@ use crate::hold;
 use crate::message::Message;
 use crate::notices;
 use crate::sweep::sweep;
-use crate::time_limit::TimeLimit;
 use crate::turn::{Turn, take_turn};
 use aws_lambda_events::event::s3::S3EventRecord;
 use lambda_runtime::LambdaEvent;
 use mapping::identity::PortalId;
+use platform::time_limit::TimeLimit;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -32,6 +32,8 @@ pub(crate) async fn handle(event: LambdaEvent<Value>, feed: &Feed) -> Result<(),
     let work = async {
         match Message::parse(event.payload)? {
             Message::Sweep => sweep(feed).await,
+            // Of a portal that was given up, not even a lease is left behind.
+            Message::Wake(portal) if feed.table.portal(portal).await?.is_none() => Ok(()),
             Message::Wake(portal) => {
                 turn(portal, false).await?;
                 // What the sweep has found may be a hold whose file has gone.

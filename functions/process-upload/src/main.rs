@@ -20,7 +20,6 @@ mod report;
 mod run;
 mod scan;
 mod sweep;
-mod time_limit;
 mod turn;
 mod walk;
 

@@ -6,11 +6,11 @@
 use crate::feed::Feed;
 use crate::mail::mail;
 use crate::messenger::NotSent;
-use crate::time_limit::TimeLimit;
 use mapping::identity::PortalId;
 use platform::failure::CallFailed;
 use platform::feed::{News, Notice, Portal};
 use platform::metrics::Invocation;
+use platform::time_limit::TimeLimit;
 use serde::Serialize;
 
 /// The event's detail: what happened, and by what a receiver tells a repetition.

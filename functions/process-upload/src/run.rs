@@ -3,13 +3,13 @@
 
 use crate::failure::Failure;
 use crate::feed::Feed;
-use crate::time_limit::TimeLimit;
 use jiff::{SignedDuration, Timestamp};
 use mapping::plan::{Exceptions, Plan, encode_exceptions};
 use platform::feed::{
     Lease, Left, ObjectVersion, QueueEntry, Saved, TakenUp, UploadRecord, UploadStatus,
 };
 use platform::objects::KeptBy;
+use platform::time_limit::TimeLimit;
 
 /// People who watch look about once a second.
 const STORE_EVERY: SignedDuration = SignedDuration::from_secs(1);

@@ -4,11 +4,11 @@
 use crate::failure::Failure;
 use crate::feed::Feed;
 use crate::run::Run;
-use crate::time_limit::TimeLimit;
 use crate::walk::{Walked, walk};
 use mapping::identity::PortalId;
 use platform::feed::{Acquired, Lease, LeaseItem, TakeUp, UploadRecord, UploadStatus};
 use platform::metrics::Invocation;
+use platform::time_limit::TimeLimit;
 use std::time::Duration;
 
 /// How often somebody who waits for a lease looks whether it was renewed.
@@ -29,6 +29,8 @@ enum Worked {
     Through,
     /// Something is, and no time for it.
     Short,
+    /// The portal is being given up; `erase-data` waits for the lease.
+    GivenUp,
 }
 
 /// Takes the lease and works, unless somebody else does: they take the next file when they are done.
@@ -56,6 +58,7 @@ pub(crate) async fn take_turn(turn: &Turn<'_>) -> Result<(), Failure> {
         lease.give_back().await?;
         match worked {
             Worked::Short => return Ok(feed.process_upload.wake(portal).await?),
+            Worked::GivenUp => return Ok(()),
             // A file may have arrived between the last look and now, whose event found the lease held.
             Worked::Through if feed.table.next_in_queue(portal).await?.is_none() => return Ok(()),
             Worked::Through => {}
@@ -104,6 +107,9 @@ async fn work(
     while let Some(entry) = feed.table.next_in_queue(portal).await? {
         if !turn.limit.allows_another() {
             return Ok(Worked::Short);
+        }
+        if feed.table.off_boarding_since(portal).await?.is_some() {
+            return Ok(Worked::GivenUp);
         }
         let mut invocation = Invocation::begin("process-upload", feed.clock);
         invocation.property("portal_id", portal.to_string());

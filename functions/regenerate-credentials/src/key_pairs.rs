@@ -9,14 +9,10 @@ use aws_sdk_iam::types::SummaryKeyType;
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use platform::failure::CallFailed;
+use platform::key_pairs::{PATH, POLICY, user_name};
 use serde::Serialize;
 use serde_json::json;
 use std::fmt;
-
-/// All users of the feed have this path, so that the function's own rights can name them.
-const PATH: &str = "/user-feed/";
-
-const POLICY: &str = "put-files-under-own-path";
 
 /// A secret access key. It is written into one answer, and never shown otherwise.
 #[derive(Serialize)]
@@ -74,7 +70,7 @@ impl KeyPairs {
     }
 
     fn user_name(&self, portal: PortalId) -> String {
-        format!("user-feed-{}-{portal}", self.stage)
+        user_name(&self.stage, portal)
     }
 
     /// Makes the portal's user unless it is there, and sets its rights in any case. `None`: the AWS account has as many

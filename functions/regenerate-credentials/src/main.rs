@@ -24,5 +24,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         clock: clock::system,
         new_id: Uuid::new_v4,
     };
-    web::serve("regenerate-credentials", clock::system, routes(context)).await
+    let feed = context.feed.clone();
+    let routes = web::closed_while_off_boarding(feed, routes(context));
+    web::serve("regenerate-credentials", clock::system, routes).await
 }

@@ -25,5 +25,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         process_upload: ProcessUpload::new(&aws, process_upload),
         clock: clock::system,
     };
-    web::serve("upload-history", clock::system, routes(context)).await
+    let feed = context.feed.clone();
+    let routes = web::closed_while_off_boarding(feed, routes(context));
+    web::serve("upload-history", clock::system, routes).await
 }

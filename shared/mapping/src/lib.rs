@@ -17,12 +17,14 @@
 //! - [`user`], [`roster`]: the portal's people, whole and in brief.
 //! - [`edit`]: what somebody changes of a user in the portal, which is not the feed's doing;
 //!   [`search`]: how they are found there by name.
+//! - [`erasure`]: what is taken out of reports and records when somebody is erased.
 //! - [`plan`]: scan + roster -> what happens to each row. A value: written, read back, applied.
 //! - [`order`]: which file comes first, and which comes too late.
 //! - [`report`]: the lines that the customer downloads.
 //! - [`problem`]: the closed list of everything that can be said to be wrong.
 
 pub mod edit;
+pub mod erasure;
 pub mod fields;
 pub mod file;
 pub mod group;

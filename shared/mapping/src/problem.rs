@@ -278,8 +278,20 @@ problem_codes! {
         "The portal has no such user.",
         "Take the id from the list of users.";
     FeedRunning, "feed_running", Request,
-        "No address can be changed just now: a file of the portal is being processed, or another address changed.",
-        "Wait until the upload has finished, and change the address then.";
+        "This cannot be done just now: a file of the portal is being processed, an address changed, or a person erased.",
+        "Wait until the upload has finished; then try again.";
+    AuthorisedTheFeed, "authorised_the_feed", Request,
+        "The person authorised the feed, which names them as long as it does.",
+        "Let somebody else authorise the feed; then erase the person.";
+    OffBoarding, "off_boarding", Request,
+        "The portal is being given up, and everything in it deleted.",
+        "Wait until that is done; a Go1 operator can set it up anew then.";
+    AccountTaken, "account_taken", Request,
+        "The address has an account already, and not as an administrator of this portal.",
+        "Use another address, or ask whoever runs the stack about the account.";
+    AccountsElsewhere, "accounts_elsewhere", Request,
+        "Who signs in here has an account of another identity provider, and none is made here.",
+        "Make the account there, with the claims that the documentation names.";
     NoCredentials, "no_credentials", Request,
         "No key pair was issued for the portal yet.",
         "An administrator of the portal issues one.";

@@ -9,7 +9,9 @@ use crate::keys::{Item, Key, PK, SK, user_shards};
 use crate::pause::Pause;
 use crate::users::READ_BATCH;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, KeysAndAttributes, TransactWriteItem, Update,
+};
 use jiff::Timestamp;
 use mapping::edit::Editable;
 use mapping::fields::Status;
@@ -154,6 +156,9 @@ impl From<UserItem> for PortalUser {
         }
     }
 }
+
+/// A part of a transaction that deletes a user, who must be as it was read.
+pub struct Deletion(pub(crate) TransactWriteItem);
 
 impl Directory {
     /// The table of this name.
@@ -366,6 +371,24 @@ impl Directory {
             }
         }
         Ok(Page { users, next: None })
+    }
+
+    /// Deletes the user, as a part of what else is written then.
+    ///
+    /// # Errors
+    ///
+    /// The SDK would not make it.
+    pub fn deletion(&self, portal: PortalId, user: &PortalUser) -> Result<Deletion, CallFailed> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::user(portal, user.user_id).item()))
+            .condition_expression(AS_IT_WAS)
+            .expression_attribute_values(":before", number(user.version))
+            .build()
+            .map_err(CallFailed::to("delete the user"))?;
+        Ok(Deletion(
+            TransactWriteItem::builder().delete(delete).build(),
+        ))
     }
 
     /// Makes a change of the portal's: the user as it is then. The feed has to respect it: it finds no

@@ -31,13 +31,9 @@ pub fn required(name: &'static str) -> Result<String, EnvironmentError> {
     }
 }
 
-/// The text of a variable that may be missing; `None` if it is, or is empty.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is where the environment is read"
-)]
+/// The text of a variable; `None`: it is not set, or empty.
 pub fn optional(name: &'static str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    required(name).ok()
 }
 
 /// A variable as a value of another type.

@@ -51,7 +51,7 @@ impl Key {
     /// The line of a portal in the list of all of them.
     pub fn portal_in_list(portal: PortalId) -> Self {
         Key {
-            pk: "PORTALS".to_owned(),
+            pk: PORTALS.to_owned(),
             sk: portal.to_string(),
         }
     }
@@ -104,6 +104,30 @@ impl Key {
         }
     }
 
+    /// A portal that is being given up.
+    pub fn off_boarding(portal: PortalId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: OFF_BOARDING.to_owned(),
+        }
+    }
+
+    /// An account that acts for the portal.
+    pub fn administrator(portal: PortalId, account_id: &str) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("{ADMINISTRATOR_PREFIX}{account_id}"),
+        }
+    }
+
+    /// A person who was erased, while traces of them are left.
+    pub fn erasure(portal: PortalId, user_id: UserId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("{ERASURE_PREFIX}{user_id}"),
+        }
+    }
+
     /// Who works on the portal's files.
     pub fn lease(portal: PortalId) -> Self {
         Key {
@@ -139,7 +163,7 @@ impl Key {
     /// Learning that a user was assigned.
     pub fn assignment(portal: PortalId, user_id: UserId, learning_id: u64) -> Self {
         Key {
-            pk: format!("{portal}#ASSIGNMENT#{}", user_id.shard()),
+            pk: assignment_shard(portal, user_id.shard()),
             sk: format!("{user_id}#{learning_id}"),
         }
     }
@@ -154,10 +178,13 @@ impl Key {
     }
 }
 
+/// The partition that lists the portals.
+pub const PORTALS: &str = "PORTALS";
+
 /// What the sort keys of uploads begin with.
 pub const UPLOAD_PREFIX: &str = "UPLOAD#";
 
-/// What the sort keys of the audit trail begin with.
+/// What the sort keys of the audit trail begin with, which outlives its portal.
 pub const AUDIT_PREFIX: &str = "AUDIT#";
 
 /// What the sort keys of queue entries begin with.
@@ -165,6 +192,15 @@ pub const QUEUE_PREFIX: &str = "QUEUE#";
 
 /// What the sort keys of notices begin with.
 pub const NOTICE_PREFIX: &str = "NOTICE#";
+
+/// The sort key of the portals that are being given up.
+pub const OFF_BOARDING: &str = "OFF_BOARDING";
+
+/// What the sort keys of administrators' accounts begin with.
+pub const ADMINISTRATOR_PREFIX: &str = "ADMINISTRATOR#";
+
+/// What the sort keys of erasures begin with.
+pub const ERASURE_PREFIX: &str = "ERASURE#";
 
 /// The partition key of the index `work`, which holds what is due some time.
 pub const WORK_SHARD: &str = "work_shard";
@@ -187,6 +223,18 @@ pub fn work_shards() -> impl Iterator<Item = String> {
 /// One of the 16 partitions of a portal's users: one partition takes 1,000 writes a second.
 pub fn user_shard(portal: PortalId, shard: char) -> String {
     format!("{portal}#{shard}")
+}
+
+/// All of a portal's partitions of assignments.
+pub fn assignment_shards(portal: PortalId) -> impl Iterator<Item = String> {
+    "0123456789abcdef"
+        .chars()
+        .map(move |shard| assignment_shard(portal, shard))
+}
+
+/// One of the 16 partitions of what a portal's users were assigned.
+pub fn assignment_shard(portal: PortalId, shard: char) -> String {
+    format!("{portal}#ASSIGNMENT#{shard}")
 }
 
 /// All of a portal's partitions.

@@ -35,7 +35,7 @@ const UPLOAD_LINK_LIFETIME: Duration = Duration::from_secs(900);
 pub const REHEARSAL: &str = "rehearsal/";
 
 /// Whether the service said that there is no such object, or that it is another by now.
-fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+pub(crate) fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     let code = error.as_service_error().and_then(|error| error.code());
     matches!(
         code,
@@ -465,13 +465,8 @@ impl ReportsBucket {
         run: u32,
         document: Document,
     ) -> DocumentWriter {
-        DocumentWriter {
-            client: self.client.clone(),
-            bucket: self.bucket.clone(),
-            key: document.key(portal, upload, run),
-            buffer: Vec::new(),
-            multipart: None,
-        }
+        let key = document.key(portal, upload, run);
+        DocumentWriter::of(self.client.clone(), self.bucket.clone(), key)
     }
 
     /// A link to a document that was written by a run.
@@ -520,6 +515,16 @@ struct Multipart {
 const WRITE: &str = "write the report";
 
 impl DocumentWriter {
+    pub(crate) fn of(client: Client, bucket: String, key: String) -> Self {
+        DocumentWriter {
+            client,
+            bucket,
+            key,
+            buffer: Vec::new(),
+            multipart: None,
+        }
+    }
+
     /// Appends `bytes`.
     ///
     /// # Errors

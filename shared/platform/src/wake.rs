@@ -1,6 +1,6 @@
 //! Telling `process-upload` that a portal has work: whoever queues some, or frees a lease that others may
 //! wait for, wakes it, so that nobody waits for the sweep. A wake-up that is lost costs time and nothing
-//! else: the work is in the queue.
+//! else: the work is in the queue. `erase-data` is told in the same way, and finds what there is to do in the table.
 
 use crate::aws::Aws;
 use crate::failure::CallFailed;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wake {
-    /// Whose queue.
+    /// Whose work.
     pub portal_id: PortalId,
 }
 
@@ -40,15 +40,51 @@ impl ProcessUpload {
     /// The function could not be invoked.
     pub async fn wake(&self, portal_id: PortalId) -> Result<(), CallFailed> {
         const WHAT: &str = "wake process-upload";
-        let payload = serde_json::to_vec(&Wake { portal_id }).map_err(CallFailed::to(WHAT))?;
-        self.client
-            .invoke()
-            .function_name(&self.function_name)
-            .invocation_type(InvocationType::Event)
-            .payload(Blob::new(payload))
-            .send()
-            .await
-            .map_err(CallFailed::sdk(WHAT))?;
-        Ok(())
+        wake(WHAT, &self.client, &self.function_name, portal_id).await
     }
+}
+
+/// The function `erase-data`.
+#[derive(Clone)]
+pub struct EraseData {
+    client: aws_sdk_lambda::Client,
+    function_name: String,
+}
+
+impl EraseData {
+    /// The function of this name.
+    pub fn new(aws: &Aws, function_name: String) -> Self {
+        EraseData {
+            client: aws.lambda.clone(),
+            function_name,
+        }
+    }
+
+    /// Has everything erased that is to be erased of the portal, by an invocation of its own that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// The function could not be invoked.
+    pub async fn wake(&self, portal_id: PortalId) -> Result<(), CallFailed> {
+        const WHAT: &str = "wake erase-data";
+        wake(WHAT, &self.client, &self.function_name, portal_id).await
+    }
+}
+
+async fn wake(
+    what: &'static str,
+    client: &aws_sdk_lambda::Client,
+    function_name: &str,
+    portal_id: PortalId,
+) -> Result<(), CallFailed> {
+    let payload = serde_json::to_vec(&Wake { portal_id }).map_err(CallFailed::to(what))?;
+    client
+        .invoke()
+        .function_name(function_name)
+        .invocation_type(InvocationType::Event)
+        .payload(Blob::new(payload))
+        .send()
+        .await
+        .map_err(CallFailed::sdk(what))?;
+    Ok(())
 }

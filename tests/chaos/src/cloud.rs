@@ -141,6 +141,13 @@ impl Cloud {
             ("USERS_TABLE", &self.users_table),
             ("FEED_TABLE", &self.feed_table),
             ("MAX_FILE_BYTES", "2147483648"),
+            ("STAGE", "chaos"),
+            (
+                "USER_POOL_ID",
+                self.description["outputs"]["UserPoolId"].as_str().unwrap(),
+            ),
+            // Whoever is woken is the function itself.
+            ("PROCESS_UPLOAD_FUNCTION", "chaos-process-upload"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()

@@ -11,10 +11,12 @@ mod account;
 mod listener;
 mod portal;
 mod stack;
+mod traces;
 mod users;
 
 pub use account::Account;
 pub use listener::{Listener, Mail};
 pub use portal::{FieldLine, Portal, Upload};
 pub use stack::{Answer, Stack};
+pub use traces::{Traces, names};
 pub use users::StoredUser;

@@ -26,6 +26,7 @@ pub use join::Joined;
 pub use naming::Naming;
 pub use safety::{Circumstances, HoldReason, Limits};
 
+use crate::erasure::ERASED;
 use crate::group::Groups;
 use crate::identity::UserId;
 use crate::user::{Change, Terms, Updated, WithoutRow};
@@ -488,6 +489,15 @@ impl Plan {
         let warning = |notice: &&Notice| notice.kind != NoticeKind::Held;
         counts.warnings += self.notices.iter().filter(warning).count() as u64;
         self.counts = counts;
+    }
+
+    /// The same plan, which shows somebody who was erased by no address any more. `None`: it does not show them.
+    pub fn without(mut self, user_id: UserId) -> Option<Self> {
+        let is_shown =
+            |other: &&mut PlannedOther| other.user_id == user_id && other.identity != ERASED;
+        let other = self.others.iter_mut().find(is_shown)?;
+        other.identity = ERASED.to_owned();
+        Some(self)
     }
 
     /// What a step comes to when it is applied as planned.

@@ -108,6 +108,18 @@ pub enum Action {
         /// Of this file.
         upload_id: UploadId,
     },
+    /// Somebody was given an account by which to act for the portal, or invited to theirs again.
+    AdministratorMade {
+        /// The user pool's name for it.
+        account_id: String,
+    },
+    /// The portal is given up: everything but this trail goes.
+    OffBoardingBegun,
+    /// A user was erased.
+    UserErased {
+        /// Whom.
+        user_id: UserId,
+    },
     /// A user was changed in the portal.
     UserChanged {
         /// Whom.

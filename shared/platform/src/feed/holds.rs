@@ -232,6 +232,7 @@ pub(super) mod tests {
             feed_settings: FeedSettings::default(),
             baseline_rows: None,
             hold: None,
+            off_boarding_since: None,
         }
     }
 

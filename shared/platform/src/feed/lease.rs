@@ -2,14 +2,14 @@
 //! [`LEASE`] and renewed long before that; whoever stops renewing loses it, and its token, which only
 //! grows, is what everything that was written under it can be told by.
 
-use super::{FeedTable, item_of, put_refused, update_refused};
+use super::{FeedTable, condition_failed, item_of, put_refused, update_refused};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, WORK_DUE_AT, WORK_SHARD, work_shard};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem};
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use serde::Deserialize;
@@ -88,6 +88,7 @@ pub struct Lease {
 
 /// What a transaction of another table carries, so that it is refused once somebody took the lease over, however
 /// late it arrives.
+#[derive(Clone)]
 pub struct Fence(pub(crate) TransactWriteItem);
 
 /// The lease is not ours any more, or nobody could say in time that it is.
@@ -182,6 +183,22 @@ impl Lease {
         }
     }
 
+    /// Ends the lease of a portal that is gone: nobody takes it any more.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn end(self) -> Result<(), CallFailed> {
+        const WHAT: &str = "end the lease";
+        let request = self.table.client.transact_write_items();
+        match request.transact_items(self.ends(WHAT)?).send().await {
+            Ok(_) => Ok(()),
+            // Somebody else's by now, or ended by an attempt whose answer was lost.
+            Err(error) if condition_failed(&error) => Ok(()),
+            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+        }
+    }
+
     /// For what is written elsewhere under the lease.
     ///
     /// # Errors
@@ -202,6 +219,19 @@ impl Lease {
             .build()
             .map_err(CallFailed::to(what))?;
         Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// A part of a transaction that deletes the lease, as long as nobody took it over.
+    pub(super) fn ends(&self, what: &'static str) -> Result<TransactWriteItem, CallFailed> {
+        let delete = Delete::builder()
+            .table_name(&self.table.table)
+            .set_key(Some(Key::lease(self.portal).item()))
+            .condition_expression("#token = :token")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":token", AttributeValue::N(self.token.to_string()))
+            .build()
+            .map_err(CallFailed::to(what))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// An update of the lease if it is still ours.

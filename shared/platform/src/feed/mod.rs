@@ -1,14 +1,17 @@
 //! The feed table: what the system knows of portals, mappings and uploads. One file for each kind of
 //! item; the item's shape does not leave it.
 
+mod administrators;
 mod assignments;
 mod audit;
 mod credentials;
+mod erasures;
 mod expected;
 mod holds;
 mod lease;
 mod mappings;
 mod notices;
+mod off_boarding;
 mod portals;
 mod queue;
 mod run;
@@ -17,11 +20,13 @@ mod uploads;
 
 pub use assignments::Assignment;
 pub use audit::{ActingAs, Action, AuditEntry, AuditId, Deed, Entry};
+pub use erasures::{Erasure, ErasureStage, Identified};
 pub use expected::{Awaited, ExpectedFile};
 pub use holds::{Decision, OpenHold};
 pub use lease::{Acquired, Fence, LEASE, Lease, LeaseItem, LeaseLost, Standing};
 pub use mappings::StoredMapping;
 pub use notices::{FileOverdue, News, Notice, UploadFinished};
+pub use off_boarding::OffBoarding;
 pub use portals::{Authorisation, Group, NamedField, Portal, PortalSettings};
 pub use queue::QueueEntry;
 pub use run::{Left, Saved, TakeUp, TakenUp};

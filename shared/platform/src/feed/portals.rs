@@ -3,7 +3,7 @@
 use super::settings::{FeedSettings, NotifyEmails};
 use super::{Entry, FeedTable, OpenHold, item_of};
 use crate::failure::CallFailed;
-use crate::keys::{Item, Key};
+use crate::keys::{Item, Key, PK, PORTALS, SK};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use mapping::fields::{CustomFieldName, FieldCatalogue};
@@ -35,6 +35,8 @@ pub struct Portal {
     pub baseline_rows: Option<u64>,
     /// What waits for a decision.
     pub hold: Option<OpenHold>,
+    /// Since when the portal is being given up; whoever asks for anything else of it is refused.
+    pub off_boarding_since: Option<String>,
 }
 
 impl Portal {
@@ -159,6 +161,8 @@ struct PortalItem {
     baseline_rows: Option<u64>,
     #[serde(default)]
     hold: Option<OpenHold>,
+    #[serde(default)]
+    off_boarding_since: Option<String>,
 }
 
 /// The line in the list of portals; the portal's own item has the rest.
@@ -187,9 +191,13 @@ impl From<PortalItem> for Portal {
             },
             baseline_rows: item.baseline_rows,
             hold: item.hold,
+            off_boarding_since: item.off_boarding_since,
         }
     }
 }
+
+/// There is a portal, and it is not being given up.
+pub(super) const THERE: &str = "attribute_exists(pk) AND attribute_not_exists(off_boarding_since)";
 
 impl FeedTable {
     /// The portal, if an operator set it up.
@@ -200,6 +208,40 @@ impl FeedTable {
     pub async fn portal(&self, portal: PortalId) -> Result<Option<Portal>, CallFailed> {
         let item: Option<PortalItem> = self.get("read the portal", Key::portal(portal)).await?;
         Ok(item.map(Portal::from))
+    }
+
+    /// Up to `limit` portals after this one, in the order of their spelling, and where the next page begins.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read.
+    pub async fn portal_ids(
+        &self,
+        limit: u8,
+        after: Option<PortalId>,
+    ) -> Result<(Vec<PortalId>, Option<PortalId>), CallFailed> {
+        const WHAT: &str = "list the portals";
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#pk = :pk")
+            .projection_expression("#sk")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", AttributeValue::S(PORTALS.to_owned()))
+            .consistent_read(true)
+            .limit(i32::from(limit))
+            .set_exclusive_start_key(after.map(|after| Key::portal_in_list(after).item()))
+            .send()
+            .await
+            .map_err(CallFailed::sdk(WHAT))?;
+        let more = answer.last_evaluated_key.is_some();
+        let id = |item: &Item| item.get(SK)?.as_s().ok()?.parse().ok();
+        let ids: Option<Vec<PortalId>> = answer.items().iter().map(id).collect();
+        let ids = ids.ok_or_else(|| CallFailed::malformed(WHAT)(()))?;
+        let next = ids.last().copied().filter(|_| more);
+        Ok((ids, next))
     }
 
     /// Sets a portal up (`before` is `None`), or changes what was set up; authorisation and mapping stay as
@@ -292,7 +334,7 @@ impl FeedTable {
         Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::portal(portal).item()))
-            .condition_expression("attribute_exists(pk)")
+            .condition_expression(THERE)
     }
 
     pub(super) async fn update_with(

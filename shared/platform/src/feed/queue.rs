@@ -5,7 +5,10 @@ use super::uploads::{Arrived, UploadId, UploadStatus};
 use super::{FeedTable, LEASE, item_of, put_refused};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
-use crate::keys::{Key, PK, QUEUE_PREFIX, WORK_DUE_AT, WORK_SHARD, work_shard, work_shards};
+use crate::keys::{
+    ERASURE_PREFIX, Key, OFF_BOARDING, PK, QUEUE_PREFIX, SK, WORK_DUE_AT, WORK_SHARD, work_shard,
+    work_shards,
+};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -151,7 +154,7 @@ impl FeedTable {
         }
     }
 
-    /// Every portal where something is due: a lease that ended, a file that has waited for long.
+    /// Every portal where something is due for `process-upload`: a lease that ended, a file that has waited for long.
     ///
     /// # Errors
     ///
@@ -159,6 +162,24 @@ impl FeedTable {
     pub async fn portals_with_work(
         &self,
         now: Timestamp,
+    ) -> Result<BTreeSet<PortalId>, CallFailed> {
+        self.portals_due(now, |sk| !is_erasing(sk)).await
+    }
+
+    /// Every portal where somebody is to be erased, or everything.
+    ///
+    /// # Errors
+    ///
+    /// The index could not be read.
+    pub async fn portals_to_erase(&self, now: Timestamp) -> Result<BTreeSet<PortalId>, CallFailed> {
+        self.portals_due(now, is_erasing).await
+    }
+
+    /// Every portal where an item is due whose sort key is wanted.
+    async fn portals_due(
+        &self,
+        now: Timestamp,
+        wanted: impl Fn(&str) -> bool,
     ) -> Result<BTreeSet<PortalId>, CallFailed> {
         const WHAT: &str = "read what is due";
         let mut portals = BTreeSet::new();
@@ -177,11 +198,20 @@ impl FeedTable {
                 .send();
             while let Some(page) = pages.next().await {
                 for item in page.map_err(CallFailed::sdk(WHAT))?.items() {
-                    let portal = item.get(PK).and_then(|pk| pk.as_s().ok()?.parse().ok());
-                    portals.insert(portal.ok_or_else(|| CallFailed::malformed(WHAT)(()))?);
+                    let part = |name| item.get(name).and_then(|part| part.as_s().ok());
+                    let portal = part(PK).and_then(|pk| pk.parse().ok());
+                    let portal = portal.ok_or_else(|| CallFailed::malformed(WHAT)(()))?;
+                    if part(SK).is_some_and(|sk| wanted(sk)) {
+                        portals.insert(portal);
+                    }
                 }
             }
         }
         Ok(portals)
     }
+}
+
+/// Whether an item that is due is `erase-data`'s.
+fn is_erasing(sk: &str) -> bool {
+    sk == OFF_BOARDING || sk.starts_with(ERASURE_PREFIX)
 }

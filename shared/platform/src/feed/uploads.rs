@@ -2,12 +2,13 @@
 //! run writes of it is in `run.rs`.
 
 use super::holds::Decision;
+use super::portals::THERE;
 use super::queue::QueueItem;
 use super::{Entry, FeedTable, condition_failed, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, UPLOAD_PREFIX};
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
 use jiff::Timestamp;
 use mapping::identity::PortalId;
 use mapping::order::{Sequencer, UploadOrder};
@@ -106,7 +107,7 @@ impl ObjectVersion {
         hash.finalize().into()
     }
 
-    fn hash(&self) -> String {
+    pub(super) fn hash(&self) -> String {
         hexadecimal(&self.digest())
     }
 }
@@ -411,17 +412,22 @@ impl From<UploadItem> for Arrived {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ObjectItem {
-    upload_id: UploadId,
+pub(super) struct ObjectItem {
+    pub(super) upload_id: UploadId,
 }
 
 /// What became of a claim.
 pub enum Claim {
     /// It is new, and in the queue.
     New,
+    /// There is no such portal, or it is being given up.
+    NoPortal,
     /// The object's version was claimed before, by this upload.
     Known(Box<UploadRecord>),
 }
+
+/// So many rehearsals in a row are nobody's nightly feed.
+const LOOKED_AT: usize = 100;
 
 /// Where a page of the history ends. Opaque to callers; it is the last upload's id.
 pub type Cursor = UploadId;
@@ -450,6 +456,10 @@ impl FeedTable {
         let once = TransactWriteItem::builder().put(once).build();
         if self.put_upload(WHAT, arrived, once, now).await? {
             return Ok(Claim::New);
+        }
+        let there = self.portal(portal).await?;
+        if there.is_none_or(|there| there.off_boarding_since.is_some()) {
+            return Ok(Claim::NoPortal);
         }
         let claimed: Option<ObjectItem> = self.get(WHAT, object_key).await?;
         let known = match claimed {
@@ -496,6 +506,15 @@ impl FeedTable {
                 .map_err(CallFailed::to(what))?;
             request = request.transact_items(TransactWriteItem::builder().put(put).build());
         }
+        // Nothing of a portal is left behind that comes while it is given up, or after.
+        let there = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::portal(portal).item()))
+            .condition_expression(THERE)
+            .build()
+            .map_err(CallFailed::to(what))?;
+        request =
+            request.transact_items(TransactWriteItem::builder().condition_check(there).build());
         match request.send().await {
             Ok(_) => Ok(true),
             Err(error) if condition_failed(&error) => Ok(false),
@@ -553,6 +572,27 @@ impl FeedTable {
         id: UploadId,
     ) -> Result<Option<UploadRecord>, CallFailed> {
         Ok(self.upload_item(portal, id).await?.map(|item| item.record))
+    }
+
+    /// The newest upload that is no rehearsal, of the last hundred at most.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read.
+    pub async fn last_file(&self, portal: PortalId) -> Result<Option<UploadRecord>, CallFailed> {
+        let (mut after, mut looked_at) = (None, 0);
+        while looked_at < LOOKED_AT {
+            // Most often the first one it is.
+            let (records, next) = self.uploads(portal, 5, after).await?;
+            looked_at += records.len();
+            let is_file = |record: &UploadRecord| record.has_file() && !record.rehearsal;
+            let file = records.into_iter().find(is_file);
+            if file.is_some() || next.is_none() {
+                return Ok(file);
+            }
+            after = next;
+        }
+        Ok(None)
     }
 
     /// The newest uploads before `cursor`, at most `limit`, and where the next page begins.

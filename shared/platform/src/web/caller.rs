@@ -103,6 +103,21 @@ pub struct AdministratorOf(pub PortalId, pub Caller);
 /// The caller is an operator; the path's `portal_id` is one.
 pub struct OperatorOf(pub PortalId, pub Caller);
 
+/// The caller is an operator, and asks about no portal, or all of them.
+pub struct Operator(pub Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for Operator {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let (caller, _) = caller_and_portal(parts)?;
+        match caller.is_operator {
+            true => Ok(Operator(caller)),
+            false => Err(Refusal::new(ProblemCode::Forbidden)),
+        }
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for AdministratorOf {
     type Rejection = Refusal;
 

@@ -1,6 +1,7 @@
 //! What the functions behind the API share: who is calling, what a body must be, how a refusal looks.
 //!
-//! - `caller`: the token's claims -> a [`Caller`]; [`AdministratorOf`] and [`OperatorOf`] decide who may.
+//! - `caller`: the token's claims -> a [`Caller`]; [`AdministratorOf`], [`OperatorOf`] and [`Operator`] decide who may.
+//! - `closed`: [`closed_while_off_boarding`] refuses what is asked of a portal that is being given up.
 //! - `body`: [`JsonBody`], checked for size and form, and [`AnyBody`], for size alone.
 //! - `number`: [`whole`] numbers.
 //! - `page`: [`limit_and_cursor`] of a list.
@@ -13,6 +14,7 @@
 
 mod body;
 mod caller;
+mod closed;
 mod number;
 mod page;
 mod refusal;
@@ -20,7 +22,8 @@ mod routes;
 pub mod wire;
 
 pub use body::{AnyBody, JsonBody};
-pub use caller::{AdministratorOf, Caller, OperatorOf};
+pub use caller::{AdministratorOf, Caller, Operator, OperatorOf};
+pub use closed::closed_while_off_boarding;
 pub use number::{whole, whole_or_null, wholes};
 pub use page::limit_and_cursor;
 pub use refusal::{Refusal, status_of};

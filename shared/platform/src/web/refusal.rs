@@ -81,6 +81,10 @@ impl Refusal {
             | ProblemCode::NothingHeld
             | ProblemCode::HoldSuperseded
             | ProblemCode::FeedRunning
+            | ProblemCode::AuthorisedTheFeed
+            | ProblemCode::OffBoarding
+            | ProblemCode::AccountTaken
+            | ProblemCode::AccountsElsewhere
             | ProblemCode::RegenerationInProgress
             | ProblemCode::CredentialsQuota
             | ProblemCode::FileGone

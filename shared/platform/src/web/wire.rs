@@ -361,7 +361,10 @@ pub struct AuditEntry {
     /// Of `upload_replayed`: the upload that is repeated.
     #[schema(required = false)]
     pub replay_of: UploadId,
-    /// Of `user_changed`.
+    /// Of `administrator_made`.
+    #[schema(required = false)]
+    pub account_id: String,
+    /// Of `user_changed` and `user_erased`.
     #[schema(required = false)]
     pub user_id: UserId,
     /// Of `user_changed`: what was changed, by name.
@@ -407,8 +410,26 @@ pub enum AuditAction {
     HoldApproved,
     /// What was held is not done.
     HoldRejected,
+    /// Somebody was given an account by which to act for the portal, or invited to theirs again.
+    AdministratorMade,
+    /// The portal is given up: everything but this trail goes.
+    OffBoardingBegun,
+    /// A user was erased.
+    UserErased,
     /// A user was changed in the portal.
     UserChanged,
+}
+
+/// What an account can do yet.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum AccountState {
+    /// Its owner was sent a first password, and has not signed in.
+    Invited,
+    /// Its owner signs in.
+    Active,
+    /// Somebody has switched it off in the user pool.
+    Disabled,
 }
 
 /// Which page of a list.
@@ -558,6 +579,9 @@ mod tests {
             },
             Action::HoldApproved { upload_id },
             Action::HoldRejected { upload_id },
+            Action::AdministratorMade { account_id: text() },
+            Action::OffBoardingBegun,
+            Action::UserErased { user_id },
             Action::UserChanged {
                 user_id,
                 fields: vec![text()],

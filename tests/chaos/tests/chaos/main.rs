@@ -5,6 +5,7 @@
 
 mod credentials;
 mod delivery;
+mod erasing;
 mod faults;
 mod hands;
 mod kills;

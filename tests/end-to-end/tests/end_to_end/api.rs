@@ -13,6 +13,12 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
     vec![
         ("GET", "", None),
         ("PUT", "", Some(settings())),
+        ("DELETE", "", None),
+        (
+            "POST",
+            "/administrators",
+            Some(json!({"email": "ann@x.example"})),
+        ),
         ("PUT", "/feed/authorisation", None),
         ("DELETE", "/feed/authorisation", None),
         ("GET", "/feed/mapping", None),
@@ -49,6 +55,11 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
             "PATCH",
             "/users/2f1c3a52-9d0e-5b7b-8a61-2e5dc0f47b19",
             Some(json!({"first_name": "Ann"})),
+        ),
+        (
+            "DELETE",
+            "/users/2f1c3a52-9d0e-5b7b-8a61-2e5dc0f47b19",
+            None,
         ),
     ]
 }

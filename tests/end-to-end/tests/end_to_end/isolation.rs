@@ -8,7 +8,7 @@ use end_to_end::{Account, Portal};
 use std::collections::{BTreeMap, HashMap};
 
 /// Routes that an administrator may not call, of the own portal either.
-const OPERATORS: [(&str, &str); 1] = [("PUT", "")];
+const OPERATORS: [(&str, &str); 3] = [("PUT", ""), ("DELETE", ""), ("POST", "/administrators")];
 
 /// Everything that is stored of a portal.
 async fn stored(portal: &Portal) -> BTreeMap<String, HashMap<String, AttributeValue>> {
@@ -61,6 +61,12 @@ async fn whoever_may_not_is_refused_on_every_route_and_changes_nothing() {
             let refused = administrator.call(method, &own, body).await;
             assert_eq!(refused.refused(403).0, "forbidden", "{method} {path}");
         }
+    }
+    let nobody = stack.call("GET", "/portals", None, None).await;
+    assert_eq!(nobody.status, 401);
+    for account in [&administrator, &unassigned] {
+        let refused = account.call("GET", "/portals", None).await;
+        assert_eq!(refused.refused(403).0, "forbidden");
     }
     assert!(before == (stored(&portal).await, stored(&neighbour).await));
 

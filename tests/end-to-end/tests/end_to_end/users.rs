@@ -692,6 +692,21 @@ async fn nobody_gets_another_address_while_a_file_of_the_portal_is_processed() {
     }
 }
 
+#[tokio::test]
+async fn nobody_is_erased_while_a_file_of_the_portal_is_processed() {
+    let portal = portal_of_three().await;
+    let ann = user(&portal, "ann@x.example").await;
+    let path = format!("/users/{}", ann.text("user_id"));
+    let erase = || portal.call("DELETE", &path, None);
+    put_lease(&portal, NOT_YET).await;
+    assert_eq!(erase().await.refused(409).0, "feed_running");
+    put_lease(&portal, LONG_AGO).await;
+    // Its plan is kept, and nobody has the lease.
+    put_in_queue(&portal, true).await;
+    assert_eq!(erase().await.refused(409).0, "feed_running");
+    assert!(user(&portal, "ann@x.example").await == ann);
+}
+
 /// Its worker has died, or rests between two invocations: nobody has the lease.
 #[tokio::test]
 async fn nobody_gets_another_address_between_a_files_plan_and_its_end() {

@@ -1,4 +1,4 @@
-//! How long the invocation may still run. Close to its end, what was done is saved and the work is handed
+//! How long an invocation may still run. Close to its end, what was done is saved and the work is handed
 //! to an invocation of its own; retries are bounded by the same time.
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 const WIND_UP: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// The time limit of one invocation, by the monotonic clock.
-pub(crate) struct TimeLimit {
+pub struct TimeLimit {
     ends_at: Instant,
     whole: Duration,
 }
@@ -18,7 +18,7 @@ pub(crate) struct TimeLimit {
 impl TimeLimit {
     /// `deadline_ms` is what Lambda says: milliseconds since 1970. `cargo lambda watch` says how many there are
     /// instead, which as a time is long past.
-    pub(crate) fn new(deadline_ms: u64, now: Timestamp) -> Self {
+    pub fn new(deadline_ms: u64, now: Timestamp) -> Self {
         let now_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let left_ms = deadline_ms.checked_sub(now_ms).unwrap_or(deadline_ms);
         let whole = Duration::from_millis(left_ms);
@@ -29,23 +29,23 @@ impl TimeLimit {
     }
 
     /// Whether to save and hand over now.
-    pub(crate) fn is_near(&self) -> bool {
+    pub fn is_near(&self) -> bool {
         self.left() < self.wind_up()
     }
 
     /// Whether something may be begun that cannot be interrupted: more than half of the time is left.
-    pub(crate) fn allows_another(&self) -> bool {
+    pub fn allows_another(&self) -> bool {
         self.left() > self.whole / 2
     }
 
     /// Resolves when there is just time to hand over, whatever is still under way.
-    pub(crate) async fn is_up(&self) {
+    pub async fn is_up(&self) {
         sleep_until(self.ends_at - self.wind_up() / 2).await;
     }
 
     /// Resolves when even that is over, and nothing came of the time: later than [`TimeLimit::is_up`], so
     /// that handing over is not cut off by it.
-    pub(crate) async fn is_over(&self) {
+    pub async fn is_over(&self) {
         sleep_until(self.ends_at - self.wind_up() / 8).await;
     }
 

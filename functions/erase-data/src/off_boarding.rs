@@ -1,0 +1,78 @@
+//! A portal that is given up, from its doors to its name (`docs/privacy.md`). Each step finds what is left of it and
+//! deletes that, so a turn that is taken up again goes on where the one before ended; the portal's own item goes last.
+
+use crate::context::Context;
+use crate::failure::Failure;
+use jiff::{SignedDuration, Timestamp};
+use mapping::identity::PortalId;
+use platform::failure::CallFailed;
+use platform::feed::Lease;
+use platform::metrics::Invocation;
+use std::time::Duration;
+
+/// The gateway gives a request up after 30 seconds, and the functions behind it end sooner: whoever was let in before
+/// the doors were shut has come to an end by then.
+const LAST_REQUESTS: SignedDuration = SignedDuration::from_secs(30);
+
+/// Nobody puts files any more, and nobody who was let in before is still about.
+pub(crate) async fn shut_doors(
+    context: &Context,
+    portal: PortalId,
+    since: Timestamp,
+) -> Result<(), CallFailed> {
+    context.customers_user.delete(portal).await?;
+    let quiet_from = since.saturating_add(LAST_REQUESTS).unwrap_or(since);
+    let left = quiet_from.duration_since((context.clock)());
+    tokio::time::sleep(Duration::try_from(left).unwrap_or_default()).await;
+    Ok(())
+}
+
+/// Erases the portal, under its lease, which goes with it.
+pub(crate) async fn erase(
+    context: &Context,
+    portal: PortalId,
+    lease: &Lease,
+    line: &mut Invocation,
+) -> Result<(), Failure> {
+    let feed = &context.feed;
+    // Nobody begins with a file after this, also if this turn ends before its work does.
+    let queued = feed.delete_queue(portal).await?;
+    // Once more: a key pair may have been issued by one of the last requests.
+    context.customers_user.delete(portal).await?;
+    let users = context.users.delete_all(portal).await?;
+    let mut objects = context.reports.delete_all(&format!("{portal}/")).await?;
+    objects += context
+        .reports
+        .delete_all(&format!("work/{portal}/"))
+        .await?;
+    objects += context.files.delete_all(&format!("{portal}/")).await?;
+    let accounts = delete_accounts(context, portal).await?;
+    // Uploads, mappings, credentials, assignments, and whatever else there is; connections to other systems are given
+    // back before what they are known by goes here.
+    let items = feed.delete_portals_items(portal).await?;
+    // Of what was sent under an earlier lease a request may have arrived since.
+    let late = context.users.delete_all(portal).await? + feed.delete_portals_items(portal).await?;
+    line.count("users_erased", users);
+    line.count("objects_deleted", objects);
+    line.count("items_deleted", queued + items + late);
+    line.count("accounts_deleted", accounts);
+    match feed.end_off_boarding(portal, lease).await? {
+        true => Ok(()),
+        false => Err(Failure::LeaseLost),
+    }
+}
+
+/// Accounts that act for this portal and no other, as they are now.
+async fn delete_accounts(context: &Context, portal: PortalId) -> Result<u64, CallFailed> {
+    let mut deleted = 0;
+    for account_id in context.feed.administrators(portal).await? {
+        let Some(account) = context.accounts.find(&account_id).await? else {
+            continue;
+        };
+        if account.portal == Some(portal) && !context.accounts.is_operator(&account).await? {
+            context.accounts.delete(&account).await?;
+            deleted += 1;
+        }
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,115 @@
+//! One at a time: whoever erases holds the portal's lease, so that nobody applies a file to people who are being
+//! erased (`docs/reliability.md`, "One at a time").
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::off_boarding;
+use crate::person::{self, Traces};
+use mapping::identity::PortalId;
+use platform::failure::CallFailed;
+use platform::feed::{Acquired, Lease};
+use platform::metrics::Invocation;
+use platform::time_limit::TimeLimit;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long somebody else's lease is waited for. A long file is left to the sweep.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often it is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How far a turn came.
+enum Worked {
+    /// The portal is gone.
+    GivenUp,
+    /// Nothing is left to erase.
+    Through,
+    /// Something is, and no time for it.
+    Short,
+}
+
+/// Erases what is to be erased of the portal. After a failure the lease is not given back: it ends as after a crash.
+pub(crate) async fn take_turn(
+    context: &Context,
+    portal: PortalId,
+    limit: &TimeLimit,
+    line: &mut Invocation,
+) -> Result<(), Failure> {
+    let feed = &context.feed;
+    let off_boarding = feed.off_boarding_since(portal).await?;
+    match off_boarding {
+        Some(since) => off_boarding::shut_doors(context, portal, since).await?,
+        None if feed.next_erasure(portal).await?.is_none() => return Ok(()),
+        None => {}
+    }
+    let Some(lease) = take_lease(context, portal).await? else {
+        tracing::info!(portal_id = %portal, "somebody else works for the portal");
+        return Ok(());
+    };
+    // Another turn may have come to its end while this one waited; the number may be a new portal's since.
+    let off_boarding = feed.off_boarding_since(portal).await?;
+    if feed.portal(portal).await?.is_none() {
+        return Ok(lease.end().await?);
+    }
+    let mut traces = Traces::default();
+    let work = async {
+        match off_boarding {
+            Some(_) => off_boarding::erase(context, portal, &lease, line)
+                .await
+                .map(|()| Worked::GivenUp),
+            None => person::erase_all(context, portal, &mut traces)
+                .await
+                .map(|()| Worked::Through),
+        }
+    };
+    let worked = tokio::select! {
+        // First, so that nothing is sent once the lease is lost.
+        biased;
+        lost = lease.keep() => Err(lost.into()),
+        () = limit.is_up() => Ok(Worked::Short),
+        worked = work => worked,
+    };
+    if off_boarding.is_none() {
+        traces.count(line);
+    }
+    match worked? {
+        // The lease has gone with the portal.
+        Worked::GivenUp => Ok(()),
+        Worked::Through => {
+            lease.give_back().await?;
+            // A file may have come meanwhile, whose event found the lease held.
+            match feed.next_in_queue(portal).await? {
+                Some(_) => Ok(context.process_upload.wake(portal).await?),
+                None => Ok(()),
+            }
+        }
+        Worked::Short => {
+            lease.give_back().await?;
+            Ok(context.erase_data.wake(portal).await?)
+        }
+    }
+}
+
+/// The lease; `None`: somebody else has had it all the time.
+async fn take_lease(context: &Context, portal: PortalId) -> Result<Option<Lease>, CallFailed> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        // A name for this attempt alone: one whose answer never came may still arrive, and is not ours then.
+        let owner = (context.new_id)().to_string();
+        match context
+            .feed
+            .take_lease(portal, &owner, context.clock)
+            .await?
+        {
+            Acquired::Ours(lease) if lease.check().is_ok() => return Ok(Some(lease)),
+            // That took so long that next to nothing is left of it.
+            Acquired::Ours(lease) => lease.give_back().await?,
+            Acquired::Held(_) => {}
+        }
+        if Instant::now() >= until {
+            return Ok(None);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
