@@ -2,8 +2,9 @@
 of a status, a type or a form that the document does not name, and what the document forbids has to be refused.
 
 Started by cloud.py, with the tools on the path, while the stack is up. ASK_EXAMPLES says how many requests by chance
-there are about each route, after those that the document itself suggests; ASK_SEED draws others. It asks as an operator and as the administrator of one portal, which is set up
-for this, has people, and has files that were processed, held and rejected: most requests get behind the 404s.
+there are about each route, after those that the document itself suggests; ASK_SEED draws others. It asks as an operator
+and as the administrator of one portal, which is set up for this, has people, and has files that were processed, held
+and rejected: most requests get behind the 404s.
 """
 
 import json
@@ -48,11 +49,11 @@ FILES = {
 class Portal:
     """The one that is asked about: set up, mapped, and fed with FILES."""
 
-    def __init__(self, stack: dict) -> None:
+    def __init__(self, stack: dict, nth: int = 0) -> None:
         self.stack = stack
         self.operator = stack["tokens"]["operator"]
         # One of its own each time: schemathesis leaves nothing as it was.
-        self.id = str(200_000_000_000 + time.time_ns() // 1_000_000 % 100_000_000_000)
+        self.id = str(200_000_000_000 + time.time_ns() // 1_000_000 % 100_000_000_000 + nth)
 
     def call(self, method: str, path: str, body: object = None) -> dict:
         url = f"{self.stack['outputs']['ApiUrl']}/portals/{self.id}{path}"
@@ -86,8 +87,8 @@ class Portal:
     def uploads(self) -> dict[str, str]:
         return {it["file_name"]: it["upload_id"] for it in self.call("GET", "/uploads")["items"]}
 
-    def user(self) -> str:
-        return self.call("GET", "/users")["items"][0]["user_id"]
+    def users(self) -> list[str]:
+        return [user["user_id"] for user in self.call("GET", "/users")["items"]]
 
     def administrator(self) -> str:
         """The ID token of an administrator of the portal."""
@@ -104,13 +105,18 @@ def main() -> int:
     try:
         portal = Portal(json.loads(STACK.read_text()))
         portal.set_up()
+        given_up = Portal(portal.stack, 1)
+        given_up.call("PUT", "", SETTINGS)
         uploads = portal.uploads()
+        user, erased, *_ = portal.users()
         # The administrator first: the operator may set the portal up anew.
         given = {
             "PORTAL_ID": portal.id,
             "UPLOAD_ID": uploads["three.csv"],
             "UPLOAD_WITH_REJECTED_ROWS": uploads["everybody.csv"],
-            "USER_ID": portal.user(),
+            "USER_ID": user,
+            "USER_TO_ERASE": erased,
+            "PORTAL_TO_GIVE_UP": given_up.id,
         }
         asked = [
             ("administrator", portal.administrator(), ["--exclude-tag", "Operators"]),

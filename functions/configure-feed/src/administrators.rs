@@ -45,7 +45,7 @@ pub(crate) struct AdministratorAnswer {
         (status = 200, description = "The account was there before.", body = AdministratorAnswer),
         (status = 201, description = "The account is new, and its owner has a mail.", body = AdministratorAnswer),
         (status = 404, description = "`portal_not_found`"),
-        (status = 409, description = "`account_taken`, `accounts_elsewhere`, `conflict`, `off_boarding`"),
+        (status = 409, description = "`account_taken`, `accounts_elsewhere`, `conflict`"),
         (status = 422, description = "`invalid_value`"),
     ),
 )]

@@ -79,8 +79,8 @@ pub fn document() -> OpenApi {
         document.merge(part);
     }
     for (path, item) in &mut document.paths.paths {
-        for (_, operation) in operations(item) {
-            complete(path, operation);
+        for (method, operation) in operations(item) {
+            complete(path, method, operation);
         }
     }
     let components = document.components.get_or_insert_default();
@@ -129,7 +129,7 @@ pub fn yaml(document: &OpenApi) -> Result<String, yaml_serde::Error> {
 }
 
 /// What every route is like, as far as it does not say so itself.
-fn complete(path: &str, operation: &mut Operation) {
+fn complete(path: &str, method: &str, operation: &mut Operation) {
     let parameters = operation.parameters.get_or_insert_default();
     let in_path = PATH_PARAMETERS
         .iter()
@@ -146,6 +146,11 @@ fn complete(path: &str, operation: &mut Operation) {
             refer(operation, status);
         }
         say(operation, "422", "`invalid_portal_id`");
+    }
+    // A portal that is being given up is looked at, and given up once more.
+    let open = path == PORTAL && ["GET", "DELETE"].contains(&method);
+    if path.starts_with(PORTAL) && !open {
+        say(operation, "409", "`off_boarding`");
     }
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         let json = body.content.contains_key(JSON);
@@ -204,6 +209,8 @@ fn say(operation: &mut Operation, status: &str, code: &str) {
         };
     }
 }
+
+const PORTAL: &str = "/portals/{portal_id}";
 
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
