@@ -2,7 +2,8 @@
 
 use crate::stack::Stack;
 use aws_sdk_dynamodb::types::AttributeValue;
-use std::collections::BTreeMap;
+use futures_util::future::join_all;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What the cloud keeps of portals whose numbers begin alike, by the place where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,22 +22,20 @@ impl Traces {
     /// of IAM and accounts.
     pub async fn of(stack: &Stack, number: &str) -> Self {
         let mut found = BTreeMap::new();
-        for table in ["UsersTableName", "FeedTableName"] {
-            let request = stack
-                .dynamodb()
-                .scan()
-                .table_name(stack.output(table))
-                .filter_expression("begins_with(pk, :id) OR (pk = :all AND begins_with(sk, :id))")
-                .expression_attribute_values(":id", AttributeValue::S(number.to_owned()))
-                .expression_attribute_values(":all", AttributeValue::S("PORTALS".to_owned()))
-                .consistent_read(true);
-            let mut items = request.into_paginator().items().send();
-            while let Some(item) = items.next().await {
-                let item = item.unwrap();
-                let key = |name: &str| item[name].as_s().unwrap().clone();
-                let place = format!("{table}: {} / {}", key("pk"), key("sk"));
-                found.insert(place, spelled(&AttributeValue::M(item)));
-            }
+        let listed = query(stack, "FeedTableName", "PORTALS", number).await;
+        let mut portals: BTreeSet<String> = listed.iter().map(|item| text(item, "sk")).collect();
+        portals.insert(number.to_owned());
+        let mut items: Vec<(&str, Item)> = Vec::new();
+        items.extend(listed.into_iter().map(|item| ("FeedTableName", item)));
+        let partitions = portals.iter().flat_map(|portal| partitions(portal));
+        let read = partitions.map(async |(table, partition)| {
+            let items = query(stack, table, &partition, "").await;
+            items.into_iter().map(move |item| (table, item))
+        });
+        items.extend(join_all(read).await.into_iter().flatten());
+        for (table, item) in items {
+            let place = format!("{table}: {} / {}", text(&item, "pk"), text(&item, "sk"));
+            found.insert(place, spelled(&AttributeValue::M(item)));
         }
         for bucket in ["FeedBucketName", "ReportsBucketName"] {
             for prefix in [number.to_owned(), format!("work/{number}")] {
@@ -86,6 +85,17 @@ impl Traces {
         )
     }
 
+    /// Without the audit trail, which stays.
+    pub fn beside_the_trail(&self) -> Traces {
+        let all = self.0.iter();
+        let beside = all.filter(|(place, _)| !place.contains("/ AUDIT#"));
+        Traces(
+            beside
+                .map(|(place, content)| (place.clone(), content.clone()))
+                .collect(),
+        )
+    }
+
     /// The places whose content has this text, in any case.
     pub fn with(&self, text: &str) -> Vec<&String> {
         let text = text.to_lowercase();
@@ -106,6 +116,45 @@ impl Traces {
     pub fn places(&self) -> Vec<&String> {
         self.0.keys().collect()
     }
+}
+
+/// All partitions that a portal has, in both tables (`docs/architecture.md`, "Data").
+fn partitions(portal: &str) -> Vec<(&'static str, String)> {
+    let shards = "0123456789abcdef".chars();
+    let mut partitions = vec![("FeedTableName", portal.to_owned())];
+    for shard in shards {
+        partitions.push(("FeedTableName", format!("{portal}#ASSIGNMENT#{shard}")));
+        partitions.push(("UsersTableName", format!("{portal}#{shard}")));
+    }
+    partitions
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+fn text(item: &Item, name: &str) -> String {
+    item[name].as_s().unwrap().clone()
+}
+
+/// A partition's items whose sort keys begin like this. No scan: the tables hold what other tests have made.
+async fn query(stack: &Stack, table: &str, partition: &str, prefix: &str) -> Vec<Item> {
+    let request = stack
+        .dynamodb()
+        .query()
+        .table_name(stack.output(table))
+        .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
+        .consistent_read(true);
+    let request = match prefix {
+        "" => request.key_condition_expression("pk = :pk"),
+        prefix => request
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned())),
+    };
+    let mut pages = request.into_paginator().items().send();
+    let mut items = Vec::new();
+    while let Some(item) = pages.next().await {
+        items.push(item.unwrap());
+    }
+    items
 }
 
 /// The same text for the same value: maps and sets have no order of their own.

@@ -72,9 +72,9 @@ async fn the_first_upload_is_made_with_the_key_pair_that_was_issued() {
     let items = portal
         .stack
         .dynamodb()
-        .scan()
+        .query()
         .table_name(portal.stack.output("FeedTableName"))
-        .filter_expression("pk = :pk")
+        .key_condition_expression("pk = :pk")
         .expression_attribute_values(
             ":pk",
             aws_sdk_dynamodb::types::AttributeValue::S(portal.id.clone()),
