@@ -12,7 +12,7 @@ async fn list(stack: &Stack, query: &str) -> Answer {
 }
 
 /// The portal's line, found by the cursor of the number before.
-async fn listed(portal: &Portal) -> Value {
+pub(crate) async fn listed(portal: &Portal) -> Value {
     let before = portal.id.parse::<u64>().unwrap() - 1;
     let page = list(&portal.stack, &format!("limit=100&cursor={before}")).await;
     let page = page.expect(200);

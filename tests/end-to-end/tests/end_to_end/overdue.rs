@@ -1,5 +1,6 @@
 //! A file that does not come: noticed once, in the history, by an event and by mail; and again after the next gap.
 
+use crate::operators::listed;
 use end_to_end::{Listener, Portal};
 use serde_json::{Value, json};
 
@@ -59,6 +60,10 @@ async fn a_file_that_does_not_come_is_noticed_once_and_again_after_the_next_gap(
     let events = listener.events(2).await;
     look(&portal).await;
     assert_eq!(awaited(&portal).await, (json!(GONE), json!(GONE)));
+    // Operators see it, and the last file that there was.
+    let line = listed(&portal).await;
+    assert_eq!(line["overdue_since"], GONE);
+    assert_eq!(line["last_file"]["upload_id"], upload.id());
     let uploads = portal.uploads().await;
     assert_eq!(uploads.len(), 2);
     let missing = uploads.last().unwrap();
