@@ -212,6 +212,7 @@ def write_environment(endpoint: str, outputs: dict[str, str]) -> None:
         "FEED_BUCKET_ARN": f"arn:aws:s3:::{outputs['FeedBucketName']}",
         "PERMISSIONS_BOUNDARY": outputs["CustomerBoundaryArn"],
         "STAGE": PARAMETERS["Stage"],
+        "TOKEN_HOURS": PARAMETERS["TokenHours"],
         "NOTIFY_FROM": PARAMETERS["NotifyFrom"],
         "PORTAL_URL": PARAMETERS["PortalUrl"],
         "ERASE_DATA_FUNCTION": outputs["EraseDataFunctionName"],

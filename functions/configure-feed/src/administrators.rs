@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use mapping::identity::{EmailKey, PortalId, check_email};
 use mapping::problem::{Problem, ProblemCode};
-use platform::accounts::{Account, AccountState, Accounts};
+use platform::accounts::{Account, AccountState, Accounts, Invited, MAX_NAME_CHARS};
 use platform::feed::Action;
 use platform::web::{JsonBody, OperatorOf, Refusal, wire};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"email": "ann@customer.example"})))]
 pub(crate) struct AdministratorBody {
+    #[schema(max_length = 128)]
     email: String,
 }
 
@@ -54,11 +55,9 @@ pub(crate) async fn make(
     State(context): State<Context>,
     JsonBody(body): JsonBody<AdministratorBody>,
 ) -> Result<(StatusCode, Json<AdministratorAnswer>), Refusal> {
-    if check_email(body.email.trim()).is_err() {
-        let problem = Problem::new(ProblemCode::InvalidValue).field("email");
-        let problem = problem.value(&body.email);
-        let problem = problem.message("This is not one e-mail address.");
-        return Err(Refusal::all(vec![problem]));
+    let too_long = body.email.trim().chars().count() > MAX_NAME_CHARS;
+    if too_long || check_email(body.email.trim()).is_err() {
+        return Err(no_address(&body.email));
     }
     // One spelling: accounts are told apart by it.
     let email = EmailKey::of(&body.email);
@@ -70,9 +69,10 @@ pub(crate) async fn make(
     let (account, status) = match accounts.find(email).await? {
         Some(account) => (known(accounts, portal_id, account).await?, StatusCode::OK),
         None => match accounts.invite(portal_id, email).await? {
-            Some(account) => (account, StatusCode::CREATED),
+            Invited::Made(account) => (account, StatusCode::CREATED),
             // Somebody else makes it at this moment.
-            None => return Err(Refusal::new(ProblemCode::Conflict)),
+            Invited::Exists => return Err(Refusal::new(ProblemCode::Conflict)),
+            Invited::NoAddress => return Err(no_address(&body.email)),
         },
     };
     let made = Action::AdministratorMade {
@@ -94,6 +94,13 @@ pub(crate) async fn make(
             status: account.state,
         }),
     ))
+}
+
+fn no_address(sent: &str) -> Refusal {
+    let problem = Problem::new(ProblemCode::InvalidValue).field("email");
+    let message =
+        "This is not one e-mail address of up to 128 characters that can have an account.";
+    Refusal::all(vec![problem.value(sent).message(message)])
 }
 
 /// An account that there is. Whoever has not signed in yet is invited once more.

@@ -171,6 +171,10 @@ pub(crate) async fn put(
 ) -> Result<(StatusCode, Json<PortalAnswer>), Refusal> {
     let settings = settings(body).map_err(Refusal::all)?;
     let before = context.feed.portal(portal_id).await?;
+    if let Some(before) = before.as_ref().filter(|before| before.settings == settings) {
+        let answer = answer(&context, portal_id, before.clone()).await?;
+        return Ok((StatusCode::OK, Json(answer)));
+    }
     let in_use = fields_in_use(&context, portal_id, &settings).await?;
     if !in_use.is_empty() {
         return Err(Refusal::all(in_use));

@@ -2,6 +2,7 @@
 
 use crate::customers_user::CustomersUser;
 use crate::environment::Environment;
+use jiff::SignedDuration;
 use platform::accounts::Accounts;
 use platform::aws::Aws;
 use platform::clock::Clock;
@@ -22,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) process_upload: ProcessUpload,
     /// This function itself: for what the time does not suffice for, and for what the sweep finds.
     pub(crate) erase_data: EraseData,
+    /// How long the token of an administrator works who has no account any more.
+    pub(crate) token_lifetime: SignedDuration,
     pub(crate) clock: Clock,
     /// A name that nothing else has.
     pub(crate) new_id: fn() -> Uuid,
@@ -39,6 +42,7 @@ impl Context {
             customers_user: CustomersUser::prompt(environment.stage).await,
             process_upload: ProcessUpload::new(&aws, environment.process_upload),
             erase_data: EraseData::new(&aws, environment.function_name),
+            token_lifetime: SignedDuration::from_hours(environment.token_hours.into()),
             clock,
             new_id,
         }

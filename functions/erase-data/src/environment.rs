@@ -1,6 +1,6 @@
 //! What the template tells the function.
 
-use platform::environment::{EnvironmentError, required};
+use platform::environment::{EnvironmentError, parsed, required};
 
 /// The function's environment, read once.
 pub(crate) struct Environment {
@@ -10,6 +10,8 @@ pub(crate) struct Environment {
     pub(crate) feed_table: String,
     pub(crate) user_pool: String,
     pub(crate) stage: String,
+    /// How long the tokens of the user pool work.
+    pub(crate) token_hours: u8,
     pub(crate) process_upload: String,
     /// What Lambda calls this function.
     pub(crate) function_name: String,
@@ -24,6 +26,7 @@ impl Environment {
             feed_table: required("FEED_TABLE")?,
             user_pool: required("USER_POOL_ID")?,
             stage: required("STAGE")?,
+            token_hours: parsed("TOKEN_HOURS")?,
             process_upload: required("PROCESS_UPLOAD_FUNCTION")?,
             function_name: required("AWS_LAMBDA_FUNCTION_NAME")?,
         })

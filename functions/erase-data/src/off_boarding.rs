@@ -8,11 +8,15 @@ use mapping::identity::PortalId;
 use platform::failure::CallFailed;
 use platform::feed::Lease;
 use platform::metrics::Invocation;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The gateway gives a request up after 30 seconds, and the functions behind it end sooner: whoever was let in before
 /// the doors were shut has come to an end by then.
 const LAST_REQUESTS: SignedDuration = SignedDuration::from_secs(30);
+
+/// A link to put a file works for 15 minutes (`POST …/uploads`), and a file that has begun to come may take as long.
+const LAST_FILES: SignedDuration = SignedDuration::from_mins(30);
 
 /// Nobody puts files any more, and nobody who was let in before is still about.
 pub(crate) async fn shut_doors(
@@ -27,10 +31,13 @@ pub(crate) async fn shut_doors(
     Ok(())
 }
 
-/// Erases the portal, under its lease, which goes with it.
+/// Erases the portal, under its lease, which goes with it. What was given out for its number outlives it: links for
+/// files, and tokens of its administrators. Until none of them works any more the number is nobody's, and then it is
+/// looked through once more.
 pub(crate) async fn erase(
     context: &Context,
     portal: PortalId,
+    since: Timestamp,
     lease: &Lease,
     line: &mut Invocation,
 ) -> Result<(), Failure> {
@@ -56,16 +63,22 @@ pub(crate) async fn erase(
     line.count("objects_deleted", objects);
     line.count("items_deleted", queued + items + late);
     line.count("accounts_deleted", accounts);
-    match feed.end_off_boarding(portal, lease).await? {
+    let outlived = since.saturating_add(LAST_FILES.max(context.token_lifetime));
+    let outlived = outlived.unwrap_or(since);
+    let again_at = Some(outlived).filter(|outlived| (context.clock)() < *outlived);
+    match feed.end_off_boarding(portal, lease, again_at).await? {
         true => Ok(()),
         false => Err(Failure::LeaseLost),
     }
 }
 
-/// Accounts that act for this portal and no other, as they are now.
+/// Accounts that act for this portal and no other, as they are now: those that are remembered, and any that the pool
+/// has beside them.
 async fn delete_accounts(context: &Context, portal: PortalId) -> Result<u64, CallFailed> {
     let mut deleted = 0;
-    for account_id in context.feed.administrators(portal).await? {
+    let mut ids: BTreeSet<String> = context.accounts.of_portal(portal).await?;
+    ids.extend(context.feed.administrators(portal).await?);
+    for account_id in ids {
         let Some(account) = context.accounts.find(&account_id).await? else {
             continue;
         };

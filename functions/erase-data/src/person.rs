@@ -9,7 +9,7 @@ use mapping::identity::PortalId;
 use mapping::plan::Plan;
 use platform::erasing::{ErasableBucket, StoredObject};
 use platform::failure::CallFailed;
-use platform::feed::{Erasure, ErasureStage, ObjectVersion, UploadId};
+use platform::feed::{Erasure, ErasureStage, ObjectVersion};
 use platform::metrics::Invocation;
 
 /// What was found and changed.
@@ -37,11 +37,9 @@ pub(crate) async fn erase_all(
     traces: &mut Traces,
 ) -> Result<(), Failure> {
     while let Some(mut erasure) = context.feed.next_erasure(portal).await? {
-        let open = context.feed.open_uploads(portal).await?;
         let mut pass = Pass {
             context,
             portal,
-            open,
             traces: &mut *traces,
         };
         pass.erase(&mut erasure).await?;
@@ -54,8 +52,6 @@ pub(crate) async fn erase_all(
 struct Pass<'p> {
     context: &'p Context,
     portal: PortalId,
-    /// What they need is not touched: these wait for their turn, or for a decision.
-    open: Vec<UploadId>,
     traces: &'p mut Traces,
 }
 
@@ -96,6 +92,8 @@ impl Pass<'_> {
             let now = (self.context.clock)();
             self.traces.managers_changed += users.forget_manager(portal, user_id, now).await?;
         }
+        feed.forget_recipient(portal, erasure.person.email())
+            .await?;
         self.traces.records_changed += feed.erase_from_records(portal, &erasure.person).await?;
         Ok(())
     }
@@ -152,11 +150,15 @@ impl Pass<'_> {
         // work/<portal_id>/<upload_id>/…
         let upload = object.key.split('/').nth(2).and_then(|id| id.parse().ok());
         let reports = &self.context.reports;
-        if !upload.is_some_and(|upload| self.open.contains(&upload)) {
+        let over = match upload {
+            Some(upload) => self.context.feed.is_over(self.portal, upload).await?,
+            None => true,
+        };
+        if over {
             reports.delete(vec![object.clone()]).await?;
             self.traces.objects_deleted += 1;
         } else if object.key.ends_with("/held.csv") {
-            self.rewrite(object, erasure, Lines::Rows).await?;
+            self.rewrite(object, erasure, Lines::Held).await?;
         } else if object.key.contains("/plan/") {
             let Some(bytes) = reports.read(object).await? else {
                 return Ok(());
@@ -181,21 +183,13 @@ impl Pass<'_> {
     }
 
     /// A customer's file cannot be rewritten: a new version would be a new file. One that was processed, whatever came
-    /// of it, is deleted if the person is in it; one that waits or is held stays until it expires.
+    /// of it, is deleted if the person is in it; one that waits or is held stays until it expires. That is asked last:
+    /// files come and are replayed while others are looked through.
     async fn erase_from_files(
         &mut self,
         object: &StoredObject,
         erasure: &Erasure,
     ) -> Result<(), Failure> {
-        let claimed = ObjectVersion {
-            key: object.key.clone(),
-            version_id: Some(object.version_id.clone()),
-            etag: String::new(),
-        };
-        let upload = self.context.feed.claimed_by(self.portal, &claimed).await?;
-        if upload.is_none_or(|upload| self.open.contains(&upload)) {
-            return Ok(());
-        }
         let files = &self.context.files;
         let Some(mut bytes) = files.read(object).await? else {
             return Ok(());
@@ -208,7 +202,13 @@ impl Pass<'_> {
                 break;
             }
         }
-        if found || search.finish() {
+        let claimed = ObjectVersion {
+            key: object.key.clone(),
+            version_id: Some(object.version_id.clone()),
+            etag: String::new(),
+        };
+        let feed = &self.context.feed;
+        if (found || search.finish()) && feed.was_processed(self.portal, &claimed).await? {
             files.delete(vec![object.clone()]).await?;
             self.traces.objects_deleted += 1;
         }

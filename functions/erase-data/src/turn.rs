@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// A file waits no longer than that for somebody to be erased. Less, and under a stream of files nobody ever would be.
+const LOOK_FOR_FILES_EVERY: Duration = Duration::from_secs(10);
+
 /// How far a turn came.
 enum Worked {
     /// The portal is gone.
@@ -27,6 +30,8 @@ enum Worked {
     Through,
     /// Something is, and no time for it.
     Short,
+    /// Something is, and a file waits, which comes first: the sweep comes again for the rest.
+    FileWaits,
 }
 
 /// Erases what is to be erased of the portal. After a failure the lease is not given back: it ends as after a crash.
@@ -48,14 +53,20 @@ pub(crate) async fn take_turn(
         return Ok(());
     };
     // Another turn may have come to its end while this one waited; the number may be a new portal's since.
+    let begun_before = off_boarding.is_some();
     let off_boarding = feed.off_boarding_since(portal).await?;
-    if feed.portal(portal).await?.is_none() {
+    if off_boarding.is_some() && !begun_before {
+        // Its doors have to be shut first.
+        lease.give_back().await?;
+        return Ok(context.erase_data.wake(portal).await?);
+    }
+    if off_boarding.is_none() && feed.portal(portal).await?.is_none() {
         return Ok(lease.end().await?);
     }
     let mut traces = Traces::default();
     let work = async {
         match off_boarding {
-            Some(_) => off_boarding::erase(context, portal, &lease, line)
+            Some(since) => off_boarding::erase(context, portal, since, &lease, line)
                 .await
                 .map(|()| Worked::GivenUp),
             None => person::erase_all(context, portal, &mut traces)
@@ -68,6 +79,7 @@ pub(crate) async fn take_turn(
         biased;
         lost = lease.keep() => Err(lost.into()),
         () = limit.is_up() => Ok(Worked::Short),
+        waits = file_waits(context, portal), if off_boarding.is_none() => waits.map(|()| Worked::FileWaits),
         worked = work => worked,
     };
     if off_boarding.is_none() {
@@ -84,9 +96,23 @@ pub(crate) async fn take_turn(
                 None => Ok(()),
             }
         }
+        Worked::FileWaits => {
+            lease.give_back().await?;
+            Ok(context.process_upload.wake(portal).await?)
+        }
         Worked::Short => {
             lease.give_back().await?;
             Ok(context.erase_data.wake(portal).await?)
+        }
+    }
+}
+
+/// Until a file of the portal waits for its turn.
+async fn file_waits(context: &Context, portal: PortalId) -> Result<(), Failure> {
+    loop {
+        tokio::time::sleep(LOOK_FOR_FILES_EVERY).await;
+        if context.feed.next_in_queue(portal).await?.is_some() {
+            return Ok(());
         }
     }
 }

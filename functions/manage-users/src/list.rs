@@ -24,11 +24,29 @@ pub(crate) struct PageAnswer {
     cursor: Option<String>,
 }
 
+/// An answer of Lambda has at most 6 MB, and a user may have 50 custom fields of 1,000 characters each.
+const MAX_PAGE_BYTES: usize = 3_000_000;
+
 impl From<Page> for PageAnswer {
+    /// As many of its users as an answer has room for, and one at least.
     fn from(page: Page) -> Self {
+        let (mut items, mut next, mut bytes) = (Vec::new(), page.next, 0);
+        let mut before = None;
+        for user in page.users {
+            let after = Cursor::after(&user);
+            let item = UserAnswer::from(user);
+            // What was read from the table serialises.
+            bytes += serde_json::to_vec(&item).map_or(0, |json| json.len());
+            if bytes > MAX_PAGE_BYTES && !items.is_empty() {
+                next = before;
+                break;
+            }
+            items.push(item);
+            before = Some(after);
+        }
         PageAnswer {
-            items: page.users.into_iter().map(UserAnswer::from).collect(),
-            cursor: page.next.map(|next| next.to_string()),
+            items,
+            cursor: next.map(|next| next.to_string()),
         }
     }
 }
@@ -162,6 +180,59 @@ fn asked(query: &HashMap<String, String>) -> Result<Asked, Vec<Problem>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mapping::edit::Editable;
+    use mapping::fields::Status;
+    use mapping::identity::{Identity, UserId};
+    use platform::directory::PortalUser;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn user(n: u32, bytes: usize) -> PortalUser {
+        let email = format!("p{n}@x.example");
+        PortalUser {
+            user_id: UserId::of("1".parse().unwrap(), &Identity::Email(&email), 0),
+            values: Editable {
+                email,
+                first_name: "Pat".to_owned(),
+                last_name: "Lee".to_owned(),
+                status: Status::Active,
+                roles: BTreeSet::new(),
+                feed_roles: BTreeSet::new(),
+                group_ids: BTreeSet::new(),
+                manager_ids: BTreeSet::new(),
+                disabled_by_upload: None,
+            },
+            external_id: None,
+            custom: BTreeMap::from([("job".to_owned(), "x".repeat(bytes))]),
+            feed_managed: true,
+            source: None,
+            manager_granted_at: None,
+            created_at: None,
+            updated_at: None,
+            last_upload_id: None,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn a_page_has_as_many_users_as_an_answer_has_room_for_and_the_next_one_goes_on_there() {
+        let page = |users: &[PortalUser], next| {
+            let answer = PageAnswer::from(Page {
+                users: users.to_vec(),
+                next,
+            });
+            (answer.items.len(), answer.cursor)
+        };
+        let users: Vec<PortalUser> = (0..5).map(|n| user(n, 1_000_000)).collect();
+        let after = |n: usize| Some(Cursor::after(&users[n]));
+        let spelled = |n: usize| after(n).map(|cursor| cursor.to_string());
+        assert_eq!(page(&users, None), (2, spelled(1)));
+        assert_eq!(page(&users[2..], after(4)), (2, spelled(3)));
+        assert_eq!(page(&users[4..], None), (1, None));
+        assert_eq!(page(&users[4..], after(4)), (1, spelled(4)));
+        let large = [user(9, 4_000_000), user(10, 1)];
+        let alone = Some(Cursor::after(&large[0]).to_string());
+        assert_eq!(page(&large, None), (1, alone));
+    }
 
     fn ask(query: &[(&str, &str)]) -> Result<Asked, Vec<Problem>> {
         let query = query

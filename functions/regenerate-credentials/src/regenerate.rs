@@ -43,7 +43,7 @@ pub(crate) async fn regenerate(
     let key = issued.as_ref().ok().map(|(issued, _)| &issued.key);
     // The pair is issued, whether or not that is recorded: IAM says the same, and the time of the lock ends.
     if let Err(error) = record(context, portal_id, &owner, key, caller).await {
-        tracing::warn!(%portal_id, ?error, "the key pair was not recorded");
+        tracing::error!(%portal_id, ?error, "the key pair was not recorded");
     }
     let (IssuedKey { key, secret }, ensured) = issued?;
     let users_percent = match ensured {
@@ -117,10 +117,8 @@ async fn issue(context: &Context, portal_id: PortalId) -> Result<(IssuedKey, Ens
         // It may have been removed all the same.
         && pairs.has(portal_id, &old.access_key_id).await.unwrap_or(true)
     {
-        // The customer keeps the old one, then; of the new one nobody has heard.
-        if let Err(error) = pairs.remove(portal_id, &issued.key.access_key_id).await {
-            tracing::warn!(%portal_id, ?error, "a key that nobody has is left to the next attempt");
-        }
+        // The customer keeps the old one, then. The new one, of which nobody has heard, is left to the next attempt: if
+        // IAM has removed the old one after all, and only does not say so yet, it must not be the last that goes.
         return Err(failed(&error));
     }
     if let Err(error) = remove_unseen(pairs, portal_id, &issued.key).await {

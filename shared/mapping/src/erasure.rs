@@ -22,8 +22,10 @@ pub struct ErasedPerson {
 pub enum Lines {
     /// `report.csv`: the second cell says whom a line is about.
     Report,
-    /// Rows in the customer's own columns, or a list of people.
+    /// Rows in the customer's own columns.
     Rows,
+    /// `held.csv`: who would be created is told by the address alone, for a namesake is created all the same.
+    Held,
 }
 
 /// What becomes of a line.
@@ -65,20 +67,26 @@ impl ErasedPerson {
         })
     }
 
-    /// Whether a row is about the person: it has the address anywhere, or a cell that is the external id, or cells that
-    /// are both names.
+    /// Whether a row is about the person: it has the address anywhere, or cells that are both names, or one that is the
+    /// external id beside one of the names. An id alone may be a status or a group in another column.
     pub fn is_in_row(&self, cells: &[&str]) -> bool {
         let is = |wanted: &str| cells.iter().any(|cell| compared(cell) == wanted);
-        let names =
-            !self.names.iter().any(String::is_empty) && self.names.iter().all(|name| is(name));
-        names
-            || cells
-                .iter()
-                .any(|cell| self.is_in(cell) || self.has_id(cell))
+        let named = |name: &String| !name.is_empty() && is(name);
+        self.names.iter().all(named)
+            || self.names.iter().any(named) && cells.iter().any(|cell| self.has_id(cell))
+            || cells.iter().any(|cell| self.is_in(cell))
+    }
+
+    /// The address that the person had.
+    pub fn email(&self) -> &EmailKey {
+        &self.email
     }
 
     fn has_id(&self, cell: &str) -> bool {
-        self.external_id.as_deref() == Some(cell.trim())
+        // What a spreadsheet would run carries an apostrophe in reports.
+        let cell = cell.trim();
+        let id = self.external_id.as_deref();
+        id.is_some_and(|id| id == cell || cell.strip_prefix('\'') == Some(id))
     }
 
     /// The same problem without the person; `None`: it says nothing of them.
@@ -100,7 +108,8 @@ impl ErasedPerson {
     fn line(&self, of: Lines, cells: &csv::StringRecord) -> Line {
         match of {
             Lines::Rows if self.is_in_row(&cells.iter().collect::<Vec<_>>()) => Line::Goes,
-            Lines::Rows => Line::Stays,
+            Lines::Held if cells.iter().any(|cell| self.is_in(cell)) => Line::Goes,
+            Lines::Rows | Lines::Held => Line::Stays,
             Lines::Report => {
                 let identity = cells.get(1).unwrap_or_default();
                 if self.is_in(identity) || self.has_id(identity) {
@@ -275,17 +284,23 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_about_whom_it_has_the_address_the_id_or_both_names_of() {
+    fn a_row_is_about_whom_it_has_the_address_or_two_of_id_and_names_of() {
         for (row, found) in [
             ("ann@x.example,A,B", true),
             ("ann@x,Ann , LEE", true),
-            ("x@y.z, E7 ,Bo,Do", true),
+            ("x@y.z, E7 ,Ann,Do", true),
+            ("x@y.z,'E7,Bo,lee", true),
+            ("x@y.z,E7,Bo,Do", false),
             ("ann@x,Ann,Do", false),
             ("x@y.z,E70,Bo,Do", false),
         ] {
             let cells: Vec<&str> = row.split(',').collect();
             assert_eq!(ann().is_in_row(&cells), found, "{row}");
         }
+        // Who is to be created is told by the address alone.
+        let held = |row: &str| ann().line(Lines::Held, &row.split(',').collect());
+        assert_eq!(held("create,1,ann@x.example,A,B"), Line::Goes);
+        assert_eq!(held("create,1,x@y.z,Ann,Lee"), Line::Stays);
         let nameless = ErasedPerson::new("ann@x.example", None, "", "");
         assert!(!nameless.is_in_row(&["bo@x.example", "", ""]));
     }
@@ -360,7 +375,8 @@ mod tests {
         for parts in [1, 6, 10_000] {
             assert!(found(b"Email\nbo@x.example\nANN@x.example", parts));
             assert!(found(b"\"Lee\",\"Ann\"\r\xff", parts));
-            assert!(found(b"Id;Name\rE7;x\r", parts));
+            assert!(found(b"Id;Name\rE7;lee\r", parts));
+            assert!(!found(b"Status;Name\rE7;Do\r", parts));
             assert!(!found(b"Email\nbo@x.example\nann@x.exampl", parts));
             assert!(!found(&[0xff, 0, 0x22, 0x0a], parts));
         }

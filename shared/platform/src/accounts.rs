@@ -6,12 +6,12 @@ use aws_config::BehaviorVersion;
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::operation::admin_create_user::AdminCreateUserError;
 use aws_sdk_cognitoidentityprovider::operation::admin_delete_user::AdminDeleteUserError;
-use aws_sdk_cognitoidentityprovider::operation::admin_get_user::AdminGetUserError;
 use aws_sdk_cognitoidentityprovider::types::{
     AttributeType, DeliveryMediumType, MessageActionType, UserStatusType,
 };
 use mapping::identity::PortalId;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 const PORTAL: &str = "custom:portal_id";
 const EMAIL: &str = "email";
@@ -63,6 +63,19 @@ impl AccountState {
     }
 }
 
+/// What became of an invitation.
+pub enum Invited {
+    /// There is an account, and its owner has a mail.
+    Made(Account),
+    /// The address has an account.
+    Exists,
+    /// The pool does not take it for an address: it knows fewer forms than the feed.
+    NoAddress,
+}
+
+/// Longer names the pool refuses (Cognito, `Username`).
+pub const MAX_NAME_CHARS: usize = 128;
+
 impl Accounts {
     /// The pool of this id.
     pub async fn of_pool(pool_id: String) -> Self {
@@ -90,9 +103,10 @@ impl Accounts {
                     .map(Some)
             }
             Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(AdminGetUserError::is_user_not_found_exception) =>
+                if error.as_service_error().is_some_and(|error| {
+                    // What it does not take for a name has no account.
+                    error.is_user_not_found_exception() || error.is_invalid_parameter_exception()
+                }) =>
             {
                 Ok(None)
             }
@@ -100,17 +114,39 @@ impl Accounts {
         }
     }
 
+    /// The ids of all accounts that name the portal. The pool finds none by that, so all of them are looked at, 60 at a
+    /// time: they are administrators' alone.
+    ///
+    /// # Errors
+    ///
+    /// The pool could not be asked.
+    pub async fn of_portal(&self, portal: PortalId) -> Result<BTreeSet<String>, CallFailed> {
+        let mut accounts = self
+            .client
+            .list_users()
+            .user_pool_id(&self.pool_id)
+            .into_paginator()
+            .items()
+            .send();
+        let wanted = portal.to_string();
+        let mut ids = BTreeSet::new();
+        while let Some(account) = accounts.next().await {
+            let account = account.map_err(CallFailed::sdk("look through the accounts"))?;
+            let names = |it: &&AttributeType| it.name() == PORTAL && it.value() == Some(&wanted);
+            if account.attributes().iter().any(|it| names(&it)) {
+                ids.extend(account.username);
+            }
+        }
+        Ok(ids)
+    }
+
     /// Makes an account for the portal; the pool writes to its owner. It may do nothing before
-    /// [`Accounts::make_administrator`]. `None`: the address has an account.
+    /// [`Accounts::make_administrator`].
     ///
     /// # Errors
     ///
     /// The pool could not be written.
-    pub async fn invite(
-        &self,
-        portal: PortalId,
-        email: &str,
-    ) -> Result<Option<Account>, CallFailed> {
+    pub async fn invite(&self, portal: PortalId, email: &str) -> Result<Invited, CallFailed> {
         const WHAT: &str = "make an account";
         let mut request = self
             .client
@@ -134,16 +170,13 @@ impl Accounts {
                     account(user.username()?, user.attributes(), state)
                 });
                 made.ok_or_else(|| CallFailed::malformed(WHAT)(()))
-                    .map(Some)
+                    .map(Invited::Made)
             }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(AdminCreateUserError::is_username_exists_exception) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(CallFailed::sdk(WHAT)(error)),
+            Err(error) => match error.as_service_error() {
+                Some(AdminCreateUserError::UsernameExistsException(_)) => Ok(Invited::Exists),
+                Some(AdminCreateUserError::InvalidParameterException(_)) => Ok(Invited::NoAddress),
+                _ => Err(CallFailed::sdk(WHAT)(error)),
+            },
         }
     }
 

@@ -142,6 +142,7 @@ impl Cloud {
             ("FEED_TABLE", &self.feed_table),
             ("MAX_FILE_BYTES", "2147483648"),
             ("STAGE", "chaos"),
+            ("TOKEN_HOURS", "1"),
             (
                 "USER_POOL_ID",
                 self.description["outputs"]["UserPoolId"].as_str().unwrap(),

@@ -148,7 +148,8 @@ fn complete(path: &str, method: &str, operation: &mut Operation) {
         say(operation, "422", "`invalid_portal_id`");
     }
     // A portal that is being given up is looked at, and given up once more.
-    let open = path == PORTAL && ["GET", "DELETE"].contains(&method);
+    let trail = format!("{PORTAL}/audit");
+    let open = path == PORTAL && ["GET", "DELETE"].contains(&method) || path == trail;
     if path.starts_with(PORTAL) && !open {
         say(operation, "409", "`off_boarding`");
     }

@@ -102,9 +102,13 @@ fn text(value: &Value) -> &str {
     }
 }
 
-fn gateway_routes() -> Vec<GatewayRoute> {
+fn template() -> Value {
     let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
-    let template: Value = yaml_serde::from_str(&template).unwrap();
+    yaml_serde::from_str(&template).unwrap()
+}
+
+fn gateway_routes() -> Vec<GatewayRoute> {
+    let template = template();
     let resources = template["Resources"].as_mapping().unwrap();
     let routes = resources
         .iter()
@@ -122,6 +126,25 @@ fn gateway_routes() -> Vec<GatewayRoute> {
         }
     });
     routes.collect()
+}
+
+#[test]
+fn routes_without_a_sign_in_are_throttled() {
+    let template = template();
+    let settings = &template["Resources"]["ApiStage"]["Properties"]["RouteSettings"];
+    let routes = gateway_routes();
+    let public: Vec<&GatewayRoute> = routes.iter().filter(|it| !it.takes_sign_in).collect();
+    assert!(!public.is_empty());
+    for GatewayRoute { method, path, .. } in public {
+        let limits = &settings[format!("{method} {path}").as_str()];
+        for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+            let limit = limits[limit].as_u64();
+            assert!(
+                limit.is_some_and(|limit| (1..=100).contains(&limit)),
+                "{method} {path}"
+            );
+        }
+    }
 }
 
 #[test]

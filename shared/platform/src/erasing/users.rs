@@ -68,7 +68,7 @@ impl ErasableUsers {
     }
 
     /// Takes somebody who is gone out of the managers of everybody else, as a change in the portal is made: the next
-    /// file looks at those people as a whole. How many they were.
+    /// file looks at those people as a whole, and whom the feed has disabled may come back with it. How many they were.
     ///
     /// # Errors
     ///
@@ -112,7 +112,7 @@ impl ErasableUsers {
             .set_key(Some(key))
             .update_expression(
                 "DELETE manager_ids :managers ADD version :one SET updated_at = :now \
-                 REMOVE fingerprint, disabled_by_upload",
+                 REMOVE fingerprint",
             )
             .condition_expression("contains(manager_ids, :manager)")
             .expression_attribute_values(":managers", AttributeValue::Ss(vec![manager.to_string()]))

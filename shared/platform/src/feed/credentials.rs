@@ -65,11 +65,11 @@ impl FeedTable {
         }
     }
 
-    /// `owner` has issued this key (`Some`), or none. Does nothing if somebody else is issuing by now.
+    /// `owner` has issued this key (`Some`), or none.
     ///
     /// # Errors
     ///
-    /// The table could not be written.
+    /// The table could not be written, or somebody else is issuing by now.
     pub async fn end_issuing(
         &self,
         portal: PortalId,
@@ -96,7 +96,9 @@ impl FeedTable {
         }
         let update = update.build().map_err(CallFailed::to(WHAT))?;
         let change = TransactWriteItem::builder().update(update).build();
-        self.write(WHAT, [change].into_iter().chain(entry)).await?;
-        Ok(())
+        match self.write(WHAT, [change].into_iter().chain(entry)).await? {
+            true => Ok(()),
+            false => Err(CallFailed::new(WHAT, "somebody else issues one by now")),
+        }
     }
 }

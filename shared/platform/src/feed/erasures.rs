@@ -7,12 +7,12 @@ use crate::directory::Deletion;
 use crate::erasing::delete_items;
 use crate::failure::CallFailed;
 use crate::feed::uploads::{ObjectItem, UploadItem};
-use crate::feed::{ObjectVersion, UploadId, UploadRecord};
+use crate::feed::{NotifyEmails, ObjectVersion, UploadId, UploadRecord, UploadStatus};
 use crate::keys::{ERASURE_PREFIX, Item, Key, PK, QUEUE_PREFIX, SK, UPLOAD_PREFIX, work_shard};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use jiff::Timestamp;
 use mapping::erasure::ErasedPerson;
-use mapping::identity::{PortalId, UserId};
+use mapping::identity::{EmailKey, PortalId, UserId};
 use mapping::problem::Problem;
 use serde::{Deserialize, Serialize};
 
@@ -304,48 +304,108 @@ impl FeedTable {
         }
     }
 
-    /// The uploads that are not over: those in the queue, and the one whose hold is open.
+    /// Whether nobody goes on with an upload, at this moment: it has ended, and waits for no decision.
     ///
     /// # Errors
     ///
     /// The table could not be read.
-    pub async fn open_uploads(&self, portal: PortalId) -> Result<Vec<UploadId>, CallFailed> {
+    pub async fn is_over(&self, portal: PortalId, upload: UploadId) -> Result<bool, CallFailed> {
+        let item = self.upload_item(portal, upload).await?;
+        Ok(item.is_none_or(|item| ended(&item.record)))
+    }
+
+    /// Whether a version of an object was processed, and no upload needs it at this moment: neither the one that claimed
+    /// it, nor one that repeats that.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read.
+    pub async fn was_processed(
+        &self,
+        portal: PortalId,
+        object: &ObjectVersion,
+    ) -> Result<bool, CallFailed> {
+        let key = Key::object(portal, &object.hash());
+        let item: Option<ObjectItem> = self.get("read whose object it is", key).await?;
+        let Some(ObjectItem { upload_id }) = item else {
+            // Its event has not been heard of.
+            return Ok(false);
+        };
+        if !self.is_over(portal, upload_id).await? {
+            return Ok(false);
+        }
+        for upload in self.open_uploads(portal).await? {
+            let item = self.upload_item(portal, upload).await?;
+            let same = |item: &UploadItem| {
+                item.record.key == object.key && item.version_id == object.version_id
+            };
+            if item.as_ref().is_some_and(same) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The upload whose hold is open, and those in the queue. In this order: an approval goes from the one to the other.
+    async fn open_uploads(&self, portal: PortalId) -> Result<Vec<UploadId>, CallFailed> {
         const WHAT: &str = "read the queue";
+        let hold = self.portal(portal).await?.and_then(|there| there.hold);
+        let mut open: Vec<UploadId> = hold.into_iter().map(|hold| hold.upload_id).collect();
         let mut pages = self
             .items_of(portal, QUEUE_PREFIX)
             .consistent_read(true)
             .into_paginator()
             .send();
-        let mut open = Vec::new();
         while let Some(page) = pages.next().await {
             let items = page.map_err(CallFailed::sdk(WHAT))?.items;
             let upload = |item: &Item| item.get("upload_id")?.as_s().ok()?.parse().ok();
             let ids: Option<Vec<UploadId>> = items.iter().flatten().map(upload).collect();
             open.extend(ids.ok_or_else(|| CallFailed::malformed(WHAT)(()))?);
         }
-        let there = self.portal(portal).await?;
-        open.extend(
-            there
-                .and_then(|there| there.hold)
-                .map(|hold| hold.upload_id),
-        );
         Ok(open)
     }
 
-    /// The upload that claimed a version of an object; `None`: its event has not been heard of.
+    /// Writes no more mails to somebody who was erased. Whoever changes the settings at this moment is asked again by the
+    /// next attempt.
     ///
     /// # Errors
     ///
-    /// The table could not be read.
-    pub async fn claimed_by(
+    /// The table could not be read or written.
+    pub async fn forget_recipient(
         &self,
         portal: PortalId,
-        object: &ObjectVersion,
-    ) -> Result<Option<UploadId>, CallFailed> {
-        let key = Key::object(portal, &object.hash());
-        let item: Option<ObjectItem> = self.get("read whose object it is", key).await?;
-        Ok(item.map(|item| item.upload_id))
+        email: &EmailKey,
+    ) -> Result<(), CallFailed> {
+        const WHAT: &str = "take somebody out of those who are told";
+        let Some(there) = self.portal(portal).await? else {
+            return Ok(());
+        };
+        let before = there.feed_settings.notify_emails;
+        let after = before.without(email);
+        if after == before {
+            return Ok(());
+        }
+        let list = |emails: &NotifyEmails| {
+            serde_dynamo::to_attribute_value(emails).map_err(CallFailed::malformed(WHAT))
+        };
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::portal(portal).item()))
+            .update_expression("SET notify_emails = :after")
+            .condition_expression("notify_emails = :before")
+            .expression_attribute_values(":before", list(&before)?)
+            .expression_attribute_values(":after", list(&after)?)
+            .send()
+            .await
+            .map_err(CallFailed::sdk(WHAT))?;
+        Ok(())
     }
+}
+
+/// Whether an upload has ended for good.
+fn ended(record: &UploadRecord) -> bool {
+    record.status.is_final() && record.status != UploadStatus::Held
 }
 
 /// The record's problems without the person; `None`: they say nothing of them.

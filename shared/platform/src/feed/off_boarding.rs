@@ -164,8 +164,8 @@ impl FeedTable {
         Ok(deleted)
     }
 
-    /// The last of it: the portal, its line in the list, its lease, and the off-boarding itself. `false`: somebody
-    /// else has the lease.
+    /// The last of it: the portal, its line in the list, its lease, and the off-boarding itself; or that is due once
+    /// more, and keeps the number from being set up anew until then. `false`: somebody else has the lease.
     ///
     /// # Errors
     ///
@@ -174,17 +174,34 @@ impl FeedTable {
         &self,
         portal: PortalId,
         lease: &Lease,
+        again_at: Option<Timestamp>,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "end the off-boarding";
         let mut request = self.client.transact_write_items();
-        for (key, condition) in [
+        let own = match again_at {
+            Some(again_at) => {
+                let again = Update::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(Key::off_boarding(portal).item()))
+                    .update_expression("SET due_at = :again")
+                    .condition_expression("attribute_exists(pk)")
+                    .expression_attribute_values(":again", AttributeValue::S(stamp(again_at)))
+                    .build()
+                    .map_err(CallFailed::to(WHAT))?;
+                request =
+                    request.transact_items(TransactWriteItem::builder().update(again).build());
+                None
+            }
+            None => Some((Key::off_boarding(portal), None)),
+        };
+        let portals = [
             (
                 Key::portal(portal),
-                Some("attribute_exists(off_boarding_since)"),
+                Some("attribute_not_exists(pk) OR attribute_exists(off_boarding_since)"),
             ),
             (Key::portal_in_list(portal), None),
-            (Key::off_boarding(portal), None),
-        ] {
+        ];
+        for (key, condition) in portals.into_iter().chain(own) {
             let delete = Delete::builder()
                 .table_name(&self.table)
                 .set_key(Some(key.item()))

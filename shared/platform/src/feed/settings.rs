@@ -59,6 +59,12 @@ impl NotifyEmails {
         }
     }
 
+    /// Those who have another address than this one.
+    pub fn without(&self, gone: &EmailKey) -> Self {
+        let others = self.0.iter().filter(|it| EmailKey::of(it) != *gone);
+        NotifyEmails(others.cloned().collect())
+    }
+
     /// In the order in which they were sent.
     pub fn as_slice(&self) -> &[String] {
         &self.0

@@ -20,8 +20,9 @@ async fn refuse_if_closed(State(feed): State<FeedTable>, request: Request, next:
     let (mut parts, body) = request.into_parts();
     // `/portals/{portal_id}`: the routes themselves have seen to the rest of the path.
     let is_portal = parts.uri.path().split('/').count() == 3;
-    // Looking at it, and asking once more that it be given up.
-    let is_open = is_portal && [Method::GET, Method::DELETE].contains(&parts.method);
+    // Looking at it and at its trail, and asking once more that it be given up.
+    let is_open = is_portal && [Method::GET, Method::DELETE].contains(&parts.method)
+        || parts.uri.path().ends_with("/audit") && parts.method == Method::GET;
     if !is_open
         && let Ok(AdministratorOf(portal_id, _)) =
             AdministratorOf::from_request_parts(&mut parts, &()).await

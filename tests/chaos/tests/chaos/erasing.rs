@@ -28,8 +28,8 @@ async fn lived_in<'c>(cloud: &'c Cloud, lambda: &Lambda) -> Portal<'c> {
 async fn give_up(cloud: &Cloud, portal: &Portal<'_>) {
     let config = cloud.config(cloud.endpoint());
     let table = FeedTable::new(&Aws::from_config(&config), cloud.feed_table.clone());
-    // The last requests are over by now.
-    let then = platform::clock::system() - Duration::from_secs(60);
+    // The last requests are over by now, and no link and no token works any more.
+    let then = platform::clock::system() - Duration::from_secs(25 * 60 * 60);
     let id = portal.id.parse().unwrap();
     let deed = Deed {
         by: "operator@go1.example".to_owned(),
@@ -41,7 +41,7 @@ async fn give_up(cloud: &Cloud, portal: &Portal<'_>) {
     table.begin_off_boarding(id, then, entry).await.unwrap();
 }
 
-/// How many items and objects name the portal.
+/// How many items and objects name the portal, beside the audit trail, which stays.
 async fn left(cloud: &Cloud, portal: &str) -> usize {
     let mut left = 0;
     for table in [&cloud.users_table, &cloud.feed_table] {
@@ -49,7 +49,8 @@ async fn left(cloud: &Cloud, portal: &str) -> usize {
             .dynamodb()
             .scan()
             .table_name(table)
-            .filter_expression("begins_with(pk, :id) OR sk = :id")
+            .filter_expression("(begins_with(pk, :id) OR sk = :id) AND NOT begins_with(sk, :trail)")
+            .expression_attribute_values(":trail", AttributeValue::S("AUDIT#".to_owned()))
             .expression_attribute_values(":id", AttributeValue::S(portal.to_owned()))
             .consistent_read(true);
         let mut pages = items.into_paginator().send();

@@ -40,7 +40,12 @@ async fn every_deed_has_an_entry_and_what_changes_nothing_has_none() {
         .call("PUT", "", Some(settings.clone()))
         .await
         .expect(201);
-    portal.call("PUT", "", Some(settings)).await.expect(200);
+    let renamed =
+        json!({"name": "Another", "country": "AU", "custom_fields": settings["custom_fields"]});
+    portal
+        .call("PUT", "", Some(renamed.clone()))
+        .await
+        .expect(200);
     // By another operator.
     let other = format!("operator@{}.example", portal.id);
     let operator = Account::made(&portal.stack, other, "operator", &[]).await;
@@ -108,6 +113,7 @@ async fn every_deed_has_an_entry_and_what_changes_nothing_has_none() {
     }
 
     // What is so already, and what is refused, leaves the trail alone.
+    call("PUT", "", Some(renamed), 200).await;
     call("PUT", "/feed/settings", Some(limits), 200).await;
     call("PATCH", &path, Some(change), 200).await;
     call("DELETE", "/feed/mapping", None, 204).await;
@@ -130,4 +136,62 @@ async fn every_deed_has_an_entry_and_what_changes_nothing_has_none() {
         portal.call(method, path, Some(body)).await.refused(422);
     }
     assert_eq!(trail(&portal).await, before);
+}
+
+#[tokio::test]
+async fn who_decided_what_was_held_who_invited_and_who_erased_is_there_too() {
+    let portal = Portal::ready().await;
+    let call = async |method: &str, path: &str, body: Option<Value>, status: u16| {
+        portal.call(method, path, body).await.expect(status)
+    };
+    let everybody = async |status: u32| {
+        let rows = (0..4).map(|n| format!("p{n}@x.example,P,Q{n},{status},,\n"));
+        let head = "Email,First,Last,Status,Job,Site\n";
+        let file = format!("{head}{}", rows.collect::<String>());
+        let upload = portal.upload("people.csv", file).await;
+        portal.rests().await;
+        upload.id()
+    };
+    everybody(1).await;
+    let (rejected, approved) = (everybody(0).await, everybody(0).await);
+    let path = |upload: &str| format!("/uploads/{upload}/held-disables");
+    // The older one has ended with the newer one, which is nobody's deed.
+    let late = path(&rejected);
+    let late = portal.call("POST", &late, Some(json!({"decision": "reject"})));
+    assert_eq!(late.await.refused(409).0, "hold_superseded");
+    let reject = Some(json!({"decision": "reject"}));
+    call("POST", &path(&approved), reject.clone(), 200).await;
+    let rejected = approved;
+    let approved = everybody(0).await;
+    let approve = Some(json!({"decision": "approve"}));
+    call("POST", &path(&approved), approve.clone(), 202).await;
+    portal.rests().await;
+    let invited = json!({"email": format!("ann@{}.example", portal.id)});
+    let account = call("POST", "/administrators", Some(invited), 201).await;
+    let user = portal.users().await["p0@x.example"]
+        .text("user_id")
+        .to_owned();
+    let erase = format!("/users/{user}");
+    portal.call("DELETE", &erase, None).await.expect(204);
+    let again = portal.call("POST", &path(&approved), approve).await;
+    assert_eq!(again.refused(409).0, "nothing_held");
+
+    let told = trail(&portal).await.split_off(3);
+    assert_eq!(
+        actions(&told),
+        [
+            "hold_rejected",
+            "hold_approved",
+            "administrator_made",
+            "user_erased"
+        ]
+    );
+    assert_eq!(told[0]["upload_id"], rejected);
+    assert_eq!(told[1]["upload_id"], approved);
+    assert_eq!(told[2]["account_id"], account["account_id"]);
+    assert_eq!(told[3]["user_id"], user);
+    assert!(
+        told.iter()
+            .all(|entry| entry["by"] == "operator@go1.example")
+    );
 }

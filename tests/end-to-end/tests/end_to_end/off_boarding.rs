@@ -75,6 +75,49 @@ async fn is_gone(portal: &Portal) {
     }
 }
 
+/// As the sweep does when nothing that was given out for the number works any more: hours later.
+async fn outlive(portal: &Portal) {
+    let long_ago = "2026-01-01T00:00:00.000Z";
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let table = portal.stack.output("FeedTableName");
+    let update = portal.stack.dynamodb().update_item().table_name(&table);
+    let update = update
+        .key("pk", text(&portal.id))
+        .key("sk", text("OFF_BOARDING"));
+    let update = update.update_expression("SET since = :then, due_at = :then");
+    let update = update.condition_expression("attribute_exists(pk)");
+    let update = update.expression_attribute_values(":then", text(long_ago));
+    update.send().await.unwrap();
+    sweep(portal).await;
+    let begun = Instant::now();
+    loop {
+        let item = portal.stack.dynamodb().get_item().table_name(&table);
+        let item = item
+            .key("pk", text(&portal.id))
+            .key("sk", text("OFF_BOARDING"));
+        if item
+            .consistent_read(true)
+            .send()
+            .await
+            .unwrap()
+            .item
+            .is_none()
+        {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the number is not free");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn sweep(portal: &Portal) {
+    let sweep = portal.stack.lambda().invoke();
+    let sweep = sweep.function_name(portal.stack.output("EraseDataFunctionName"));
+    let payload = aws_sdk_lambda::primitives::Blob::new(json!({"sweep": true}).to_string());
+    let answer = sweep.payload(payload).send().await.unwrap();
+    assert!(answer.function_error.is_none());
+}
+
 #[tokio::test]
 async fn of_a_portal_that_is_given_up_nothing_is_left_but_the_audit_trail() {
     let mut portal = Portal::unknown();
@@ -85,6 +128,12 @@ async fn of_a_portal_that_is_given_up_nothing_is_left_but_the_audit_trail() {
     let credentials = lived_in(&portal).await;
     lived_in(&neighbour).await;
     let stack = &portal.stack;
+    let link = json!({"file_name": "late.csv"});
+    let link = portal
+        .call("POST", "/uploads", Some(link))
+        .await
+        .expect(201);
+    let link = link["url"].as_str().unwrap().to_owned();
     let before = Traces::of(stack, &portal.id).await;
     let neighbours = before.naming(&neighbour.id);
     assert!(before.naming(&portal.id).places().len() > 30 && neighbours.places().len() > 30);
@@ -130,6 +179,15 @@ async fn of_a_portal_that_is_given_up_nothing_is_left_but_the_audit_trail() {
     assert_eq!(again, begun);
 
     is_gone(&portal).await;
+    // A link that was given before works for a while; and nobody can have the number yet.
+    let (_, put) = stack
+        .put_from_a_page(&link, b"Email\nlate@x.example\n")
+        .await;
+    assert_eq!(put.as_u16(), 200);
+    let anew = json!({"name": "Another", "country": "AU"});
+    let refused = portal.call("PUT", "", Some(anew)).await;
+    assert_eq!(refused.refused(409).0, "off_boarding");
+    outlive(&portal).await;
     let after = Traces::of(stack, &portal.id).await;
     let left = after.naming(&portal.id);
     assert_eq!(left.beside_the_trail().places(), Vec::<&String>::new());
@@ -161,6 +219,7 @@ async fn of_a_portal_that_is_given_up_nothing_is_left_but_the_audit_trail() {
     assert_eq!(portal.uploads().await.len(), 4);
     portal.call("DELETE", "", None).await.expect(202);
     is_gone(&portal).await;
+    outlive(&portal).await;
     let after = Traces::of(stack, &portal.id).await;
     let left = after.naming(&portal.id);
     assert_eq!(left.beside_the_trail().places(), Vec::<&String>::new());
@@ -204,11 +263,7 @@ async fn an_off_boarding_that_was_cut_off_is_taken_up_by_the_sweep() {
         .send()
         .await
         .unwrap();
-    let sweep = portal.stack.lambda().invoke();
-    let sweep = sweep.function_name(portal.stack.output("EraseDataFunctionName"));
-    let payload = aws_sdk_lambda::primitives::Blob::new(json!({"sweep": true}).to_string());
-    let answer = sweep.payload(payload).send().await.unwrap();
-    assert!(answer.function_error.is_none());
+    sweep(&portal).await;
     is_gone(&portal).await;
     let left = Traces::of(&portal.stack, &portal.id).await;
     assert_eq!(left.beside_the_trail().places(), Vec::<&String>::new());
