@@ -30,6 +30,7 @@ pub(crate) struct AuthorisationAnswer {
         (status = 200, description = "The feed was authorised before.", body = AuthorisationAnswer),
         (status = 201, description = "The feed is authorised.", body = AuthorisationAnswer),
         (status = 404, description = "`portal_not_found`"),
+        (status = 409, description = "`conflict`"),
     ),
 )]
 pub(crate) async fn authorise(
@@ -74,6 +75,7 @@ pub(crate) async fn authorise(
     responses(
         (status = 204, description = "The feed is not authorised."),
         (status = 404, description = "`portal_not_found`"),
+        (status = 409, description = "`conflict`"),
     ),
 )]
 pub(crate) async fn withdraw(

@@ -166,6 +166,7 @@ pub(crate) async fn show(
     responses(
         (status = 200, description = "The settings as they are now.", body = FeedSettingsBody),
         (status = 404, description = "`portal_not_found`"),
+        (status = 409, description = "`conflict`"),
         (status = 422, description = "`invalid_value`"),
     ),
 )]
