@@ -226,6 +226,40 @@ async fn an_open_hold_can_be_decided_after_somebody_in_it_was_erased() {
     assert!(!String::from_utf8(report).unwrap().contains(&address));
 }
 
+/// The upload that claimed the file has ended; the one that repeats it waits.
+#[tokio::test]
+async fn a_file_whose_replay_waits_for_a_decision_stays_though_somebody_in_it_is_erased() {
+    let portal = set_up().await;
+    let all = ["ann,,,x", "bo,,,x", "cem,,,x", "dee,,,x"];
+    drop(&portal, "1.csv", &all).await;
+    let held = drop(&portal, "2.csv", &["ann,,,y"]).await;
+    assert_eq!(held.status(), "held");
+    let path = format!("/uploads/{}/held-disables", held.id());
+    let decision = json!({"decision": "reject"});
+    portal.call("POST", &path, Some(decision)).await.expect(200);
+    let replay = format!("/uploads/{}/replay", held.id());
+    portal.call("POST", &replay, None).await.expect(202);
+    let again = portal.processed(held.key(), 2).await;
+    assert_eq!(again.status(), "held");
+    let id = user_id(&portal, "ann").await;
+    assert_eq!(erase(&portal, &id).await.status, 204);
+    let traces = traces_are_erased(&portal).await;
+    let left = traces.with(&format!("ann@{}.example", portal.id));
+    let place = format!("FeedBucketName: {} ", held.key());
+    assert!(
+        left.len() == 1 && left[0].starts_with(&place),
+        "only the file that is needed: {left:?}"
+    );
+    let path = format!("/uploads/{}/held-disables", again.id());
+    let decision = json!({"decision": "approve"});
+    portal.call("POST", &path, Some(decision)).await.expect(202);
+    portal.processed(held.key(), 2).await;
+    portal.rests().await;
+    let users = portal.users().await;
+    assert_eq!(users.len(), 3);
+    assert!(users.values().all(|user| user.text("status") == "inactive"));
+}
+
 #[tokio::test]
 async fn who_authorised_the_feed_and_who_is_nobody_is_not_erased() {
     let portal = set_up().await;
