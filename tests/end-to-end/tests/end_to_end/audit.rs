@@ -144,16 +144,17 @@ async fn who_decided_what_was_held_who_invited_and_who_erased_is_there_too() {
     let call = async |method: &str, path: &str, body: Option<Value>, status: u16| {
         portal.call(method, path, body).await.expect(status)
     };
-    let everybody = async |status: u32| {
+    let everybody = async |name: &str, status: u32| {
         let rows = (0..4).map(|n| format!("p{n}@x.example,P,Q{n},{status},,\n"));
         let head = "Email,First,Last,Status,Job,Site\n";
         let file = format!("{head}{}", rows.collect::<String>());
-        let upload = portal.upload("people.csv", file).await;
+        let upload = portal.upload(name, file).await;
         portal.rests().await;
         upload.id()
     };
-    everybody(1).await;
-    let (rejected, approved) = (everybody(0).await, everybody(0).await);
+    everybody("1.csv", 1).await;
+    let rejected = everybody("2.csv", 0).await;
+    let approved = everybody("3.csv", 0).await;
     let path = |upload: &str| format!("/uploads/{upload}/held-disables");
     // The older one has ended with the newer one, which is nobody's deed.
     let late = path(&rejected);
@@ -162,7 +163,7 @@ async fn who_decided_what_was_held_who_invited_and_who_erased_is_there_too() {
     let reject = Some(json!({"decision": "reject"}));
     call("POST", &path(&approved), reject.clone(), 200).await;
     let rejected = approved;
-    let approved = everybody(0).await;
+    let approved = everybody("4.csv", 0).await;
     let approve = Some(json!({"decision": "approve"}));
     call("POST", &path(&approved), approve.clone(), 202).await;
     portal.rests().await;
