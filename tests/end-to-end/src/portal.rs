@@ -108,8 +108,11 @@ impl Portal {
 
     /// Puts a file at `<portal_id>/<name>` and waits until it was processed.
     pub async fn upload(&self, name: &str, bytes: impl Into<Vec<u8>>) -> Upload {
-        let key = self.put(name, bytes).await;
-        self.processed(&key, 1).await
+        let key = format!("{}/{name}", self.id);
+        let uploads = self.uploads().await;
+        let before = uploads.iter().filter(|it| it["key"] == key).count();
+        self.put_at(&key, bytes).await;
+        self.processed(&key, before + 1).await
     }
 
     /// Puts a file at `<portal_id>/<name>`.
