@@ -2,16 +2,14 @@
 //! and a change of one. What a change comes to is decided in `mapping::edit`; what files write is in `users`.
 
 use crate::aws::Aws;
+use crate::batch::read_batch;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::feed::{Entry, Fence, condition_failed, in_conflict};
 use crate::keys::{Item, Key, PK, SK, user_shards};
-use crate::pause::Pause;
 use crate::users::READ_BATCH;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, KeysAndAttributes, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use jiff::Timestamp;
 use mapping::edit::Editable;
 use mapping::fields::Status;
@@ -203,41 +201,14 @@ impl Directory {
         ids: &BTreeSet<UserId>,
     ) -> Result<BTreeSet<UserId>, CallFailed> {
         const WHAT: &str = "look for users";
-        let mut existing = BTreeSet::new();
-        let mut keys: Vec<Item> = ids
-            .iter()
-            .take(READ_BATCH)
-            .map(|id| Key::user(portal, *id).item())
-            .collect();
-        let mut pause = Pause::default();
-        while !keys.is_empty() {
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .projection_expression("#sk")
-                .expression_attribute_names("#sk", SK)
-                .consistent_read(true)
-                .build();
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.table, wanted.map_err(CallFailed::to(WHAT))?)
-                .send()
-                .await
-                .map_err(CallFailed::sdk(WHAT))?;
-            for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                existing.insert(id_in_key(WHAT, &item)?);
-            }
-            let rest = answer
-                .unprocessed_keys
-                .unwrap_or_default()
-                .remove(&self.table);
-            keys = rest.map(|rest| rest.keys).unwrap_or_default();
-            if !keys.is_empty() {
-                // DynamoDB had no capacity for these.
-                pause.wait().await;
-            }
-        }
-        Ok(existing)
+        let keys = ids.iter().take(READ_BATCH);
+        let keys = keys.map(|id| Key::user(portal, *id).item()).collect();
+        let read = read_batch(&self.client, &self.table, WHAT, keys, |wanted| {
+            let wanted = wanted.projection_expression("#sk");
+            wanted.expression_attribute_names("#sk", SK)
+        });
+        let items = read.await?;
+        items.iter().map(|item| id_in_key(WHAT, item)).collect()
     }
 
     /// Who of the portal has this address, in the order of their ids; more than one only if something went

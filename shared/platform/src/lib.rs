@@ -7,6 +7,7 @@
 //! - [`environment`], [`clock`], [`aws`], [`telemetry`]: read or set up once, in `main`.
 //! - [`metrics`]: one line for each invocation.
 //! - [`keys`]: the only place where `pk` and `sk` are spelled.
+//! - `batch`: reading many items by their keys.
 //! - [`users`]: the users table, as a file changes it.
 //! - [`directory`]: the users table, as somebody in the portal sees and changes it.
 //! - [`feed`]: the feed table; a file for each kind of item.
@@ -23,6 +24,7 @@
 #[cfg(feature = "accounts")]
 pub mod accounts;
 pub mod aws;
+mod batch;
 pub mod clock;
 pub mod directory;
 pub mod environment;

@@ -2,14 +2,14 @@
 //! be written is decided in `mapping`; the shape of an item does not leave this file.
 
 use crate::aws::Aws;
+use crate::batch::read_batch;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key, PK, SK, user_shards};
-use crate::pause::Pause;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, KeysAndAttributes,
+    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest,
     ReturnValuesOnConditionCheckFailure,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -230,33 +230,11 @@ impl Users {
         const WHAT: &str = "read users";
         let mut found = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(READ_BATCH) {
-            let mut keys: Vec<Item> = ids.iter().map(|id| Key::user(portal, *id).item()).collect();
-            let mut pause = Pause::default();
-            while !keys.is_empty() {
-                let wanted = KeysAndAttributes::builder()
-                    .set_keys(Some(keys))
-                    .consistent_read(true)
-                    .build();
-                let answer = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&self.table, wanted.map_err(CallFailed::to(WHAT))?)
-                    .send()
-                    .await
-                    .map_err(CallFailed::sdk(WHAT))?;
-                for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    let user = stored_user(&item).ok_or_else(|| malformed(WHAT))?;
-                    found.insert(user.user_id, user);
-                }
-                let rest = answer
-                    .unprocessed_keys
-                    .unwrap_or_default()
-                    .remove(&self.table);
-                keys = rest.map(|rest| rest.keys).unwrap_or_default();
-                if !keys.is_empty() {
-                    // DynamoDB had no capacity for these.
-                    pause.wait().await;
-                }
+            let keys = ids.iter().map(|id| Key::user(portal, *id).item());
+            let read = read_batch(&self.client, &self.table, WHAT, keys.collect(), |all| all);
+            for item in read.await? {
+                let user = stored_user(&item).ok_or_else(|| malformed(WHAT))?;
+                found.insert(user.user_id, user);
             }
         }
         Ok(found)

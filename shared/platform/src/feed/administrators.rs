@@ -1,5 +1,6 @@
-//! `ADMINISTRATOR#<account_id>`: the accounts of the user pool that act for a portal. The pool has no way to look
-//! them up by their portal, and off-boarding has to find them. No address is here.
+//! `ADMINISTRATOR#<account_id>`: the accounts of the user pool that act for a portal. The pool finds
+//! them by their portal only if all of them are looked through, and a new one a moment late at that; those that stand
+//! here off-boarding finds for certain. No address is here.
 
 use super::{Entry, FeedTable, item_of};
 use crate::clock::stamp;

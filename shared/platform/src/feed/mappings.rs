@@ -2,10 +2,10 @@
 //! A version never changes, so a run that is taken up again reads its file as it did before.
 
 use super::{Entry, FeedTable, Portal, item_of};
+use crate::batch::read_batch;
 use crate::failure::CallFailed;
-use crate::keys::{Item, Key};
-use crate::pause::Pause;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
+use crate::keys::Key;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use mapping::identity::PortalId;
 use mapping::mapping::{FieldDraft, MappingDraft};
 use serde::{Deserialize, Serialize};
@@ -217,38 +217,11 @@ impl FeedTable {
     ) -> Result<Vec<StoredMapping>, CallFailed> {
         const WHAT: &str = "read the mapping's versions";
         let keys = versions.into_iter();
-        let mut keys: Vec<Item> = keys
-            .map(|version| Key::mapping_version(portal, version).item())
-            .collect();
-        let mut found: Vec<StoredMapping> = Vec::with_capacity(keys.len());
-        let mut pause = Pause::default();
-        while !keys.is_empty() {
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(true)
-                .build();
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.table, wanted.map_err(CallFailed::to(WHAT))?)
-                .send()
-                .await
-                .map_err(CallFailed::sdk(WHAT))?;
-            for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                let item: MappingItem =
-                    serde_dynamo::from_item(item).map_err(CallFailed::malformed(WHAT))?;
-                found.push(item.into());
-            }
-            let rest = answer
-                .unprocessed_keys
-                .unwrap_or_default()
-                .remove(&self.table);
-            keys = rest.map(|rest| rest.keys).unwrap_or_default();
-            if !keys.is_empty() {
-                // Too much for one answer, or DynamoDB had no capacity for these.
-                pause.wait().await;
-            }
-        }
+        let keys = keys.map(|version| Key::mapping_version(portal, version).item());
+        let read = read_batch(&self.client, &self.table, WHAT, keys.collect(), |all| all);
+        let items: Vec<MappingItem> =
+            serde_dynamo::from_items(read.await?).map_err(CallFailed::malformed(WHAT))?;
+        let mut found: Vec<StoredMapping> = items.into_iter().map(StoredMapping::from).collect();
         found.sort_by_key(|stored| std::cmp::Reverse(stored.version));
         Ok(found)
     }
