@@ -1,0 +1,2 @@
+//! `import-xero`.
+fn main() {}
