@@ -19,6 +19,7 @@
 //!   [`search`]: how they are found there by name.
 //! - [`erasure`]: what is taken out of reports and records when somebody is erased.
 //! - [`plan`]: scan + roster -> what happens to each row. A value: written, read back, applied.
+//! - [`import`]: the people of a Xero organisation, and who of them becomes a user.
 //! - [`order`]: which file comes first, and which comes too late.
 //! - [`report`]: the lines that the customer downloads.
 //! - [`problem`]: the closed list of everything that can be said to be wrong.
@@ -29,6 +30,7 @@ pub mod fields;
 pub mod file;
 pub mod group;
 pub mod identity;
+pub mod import;
 pub mod inspect;
 pub mod mapping;
 pub mod order;

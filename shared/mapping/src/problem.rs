@@ -127,6 +127,21 @@ problem_codes! {
     DuplicateHeader, "duplicate_header", File,
         "A column that is mapped is in the file more than once.",
         "Leave one column of that name in the export.";
+    XeroReconnectNeeded, "xero_reconnect_needed", File,
+        "Xero does not take the connection any more: it was removed there, or has expired. Users who were imported stay.",
+        "Connect to Xero again; then import again.";
+    XeroPayrollUnavailable, "xero_payroll_unavailable", File,
+        "Xero does not show the organisation's employees: payroll is not set up there, or whoever connected is no payroll administrator.",
+        "Set payroll up in Xero, or connect as one of its payroll administrators.";
+    XeroBusy, "xero_busy", File,
+        "Xero takes no more calls for now.",
+        "Try again at the time that the message names.";
+    XeroUnavailable, "xero_unavailable", File,
+        "Xero cannot be reached, or does not answer as it should.",
+        "Try again later; who was imported already is recognised.";
+    XeroCountryNotSupported, "xero_country_not_supported", File,
+        "The Xero organisation is neither in Australia nor in the United States.",
+        "Send people in a CSV file, by the data feed.";
     WrongFieldCount, "wrong_field_count", Row,
         "The row has another number of cells than the header.",
         "Put cells that contain commas in quotation marks; fill in what is missing. Where blank cells are right, empty the cell feed_problem.";
@@ -154,6 +169,21 @@ problem_codes! {
     EmailTaken, "email_taken", Row,
         "The new address is somebody else's in this portal.",
         "Correct the address, or change the other person's first.";
+    EmployeeTerminated, "employee_terminated", Row,
+        "The employee is terminated in Xero.",
+        "Nothing; or correct the employee in Xero and import again.";
+    EmployeeStatusUnknown, "employee_status_unknown", Row,
+        "Xero says neither that the employee is active nor that the employee is terminated.",
+        "Look at the employee in Xero, and tell Go1 support the status.";
+    DuplicateEmployee, "duplicate_employee", Row,
+        "The employee has the same e-mail address as another one.",
+        "Give each of them an address of their own in Xero; then import again.";
+    NoPlaceLeft, "no_place_left", Row,
+        "200 people were imported from Xero into the portal, over all imports, which is the most.",
+        "Send people in a CSV file, by the data feed; or ask Go1.";
+    EmployeeNotFound, "employee_not_found", Row,
+        "The Xero organisation does not have the employee who was chosen, or has not any more.",
+        "Look at the list of employees again.";
     DuplicateRow, "duplicate_row", Warning,
         "An earlier row is about the same person and says the same.",
         "Leave one row for the person in the export.";
@@ -304,6 +334,24 @@ problem_codes! {
     CredentialsQuota, "credentials_quota", Request,
         "Go1 cannot issue key pairs to more portals at present.",
         "Tell Go1 support: a limit of the AWS account has to be raised.";
+    XeroNotOffered, "xero_not_offered", Request,
+        "Nothing is imported from Xero here: the stack has no Xero app.",
+        "Send people in a CSV file, by the data feed; or ask whoever runs the stack.";
+    XeroNotConnected, "xero_not_connected", Request,
+        "The portal is not connected to Xero.",
+        "Connect to Xero first. The connection is given back after each import.";
+    XeroOrganisationNotChosen, "xero_organisation_not_chosen", Request,
+        "No Xero organisation was chosen yet.",
+        "Choose one of the connected organisations.";
+    XeroOrganisationUnknown, "xero_organisation_unknown", Request,
+        "The organisation is none of those that are connected.",
+        "Choose one of the connected organisations, or connect to Xero again and allow this one.";
+    XeroOrganisationInactive, "xero_organisation_inactive", Request,
+        "The organisation is not active in Xero.",
+        "Choose another organisation, or see in Xero why.";
+    ImportRunning, "import_running", Request,
+        "People are being imported from Xero into the portal at this moment.",
+        "Wait until the import has finished; then try again.";
     Conflict, "conflict", Request,
         "Somebody else changed the same thing at the same moment.",
         "Read it again and repeat the change.";

@@ -88,11 +88,19 @@ impl Refusal {
             | ProblemCode::RegenerationInProgress
             | ProblemCode::CredentialsQuota
             | ProblemCode::FileGone
-            | ProblemCode::EmailTaken => StatusCode::CONFLICT,
+            | ProblemCode::EmailTaken
+            | ProblemCode::XeroReconnectNeeded
+            | ProblemCode::XeroPayrollUnavailable
+            | ProblemCode::XeroNotOffered
+            | ProblemCode::XeroNotConnected
+            | ProblemCode::XeroOrganisationNotChosen
+            | ProblemCode::ImportRunning => StatusCode::CONFLICT,
             ProblemCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemCode::InternalError | ProblemCode::RegenerationFailed => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
+            ProblemCode::XeroBusy => StatusCode::TOO_MANY_REQUESTS,
+            ProblemCode::XeroUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
