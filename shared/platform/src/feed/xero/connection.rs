@@ -2,13 +2,13 @@
 //! becoming a return; another consent takes its place, and never changes it. `XERO_USER#<id>` says which portals have
 //! tokens of the same Xero user: revoking one takes all of them.
 
-use super::super::{Entry, FeedTable, condition_failed, in_conflict, item_of, update_refused};
+use super::super::{Entry, FeedTable, item_of, update_refused};
 use super::ABSENT;
 use super::returns::XeroReturn;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::feed::portals::THERE;
-use crate::keys::{Key, PK, SK, work_shard};
+use crate::keys::{Key, PK, work_shard};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
@@ -185,7 +185,10 @@ impl FeedTable {
         let user_key = connection.user_key(portal);
         if let Some(before) = before {
             changes.push(self.put_return(WHAT, portal, before, now)?);
-            if let Some(left) = before.user_key(portal).filter(|_| before.xero_user != connection.xero_user) {
+            if let Some(left) = before
+                .user_key(portal)
+                .filter(|_| before.xero_user != connection.xero_user)
+            {
                 changes.push(self.delete_of(WHAT, &left)?);
             }
         }
@@ -210,7 +213,8 @@ impl FeedTable {
         Entry(entry): Entry,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "store the chosen organisation";
-        let value = serde_dynamo::to_attribute_value(chosen).map_err(CallFailed::malformed(WHAT))?;
+        let value =
+            serde_dynamo::to_attribute_value(chosen).map_err(CallFailed::malformed(WHAT))?;
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::xero(portal).item()))

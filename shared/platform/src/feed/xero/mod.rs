@@ -15,12 +15,14 @@ mod employees;
 mod imports;
 mod returns;
 
-pub use attempts::{Attempt, BegunBy};
+pub use attempts::{ATTEMPT_LIFETIME, Attempt, BegunBy};
 pub use calls::{Calls, Turn};
-pub use connection::{ChosenOrganisation, Connected, Sealed, SealedTokens, XeroConnection};
+pub use connection::{
+    CONNECTED_FOR, ChosenOrganisation, Connected, Sealed, SealedTokens, XeroConnection,
+};
 pub use employees::{ImportedEmployee, Joined};
-pub use imports::{Begun, ImportRequest, Imported, MAX_IMPORTED, PendingImport};
-pub use returns::XeroReturn;
+pub use imports::{Begun, ImportRequest, Imported, PendingImport};
+pub use returns::{InUse, XeroReturn};
 
 use super::{FeedTable, item_of};
 use crate::failure::CallFailed;
