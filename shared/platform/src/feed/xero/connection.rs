@@ -259,6 +259,28 @@ impl FeedTable {
         self.write(WHAT, changes).await
     }
 
+    /// Keeps tokens that no portal is connected by, to give them back.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn keep_to_return(
+        &self,
+        portal: PortalId,
+        connection: &XeroConnection,
+        now: Timestamp,
+    ) -> Result<(), CallFailed> {
+        const WHAT: &str = "keep what is to be given back to Xero";
+        let kept = self.put_return(WHAT, portal, connection, now)?;
+        match self.write(WHAT, [kept]).await? {
+            true => Ok(()),
+            false => Err(CallFailed::new(
+                WHAT,
+                "others write the same, again and again",
+            )),
+        }
+    }
+
     /// The parts of a transaction by which a connection becomes one that is to be given back.
     pub(super) fn returning(
         &self,

@@ -2,12 +2,12 @@
 //! becomes of their address there or here. A user is created in one transaction with this, with a place of the 200, and
 //! with the portal's lease: so nobody is created twice, and never one too many.
 
-use super::super::{FeedTable, Lease, UploadId, reasons};
+use super::super::{FeedTable, Lease, UploadId, item_of, reasons};
 use super::ABSENT;
 use crate::directory::Creation;
 use crate::failure::CallFailed;
 use crate::keys::{Key, XERO_EMPLOYEE_PREFIX};
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use mapping::identity::{PortalId, UserId};
 use mapping::import::{EmployeeId, MAX_IMPORTED};
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,8 @@ impl FeedTable {
         Ok(known)
     }
 
-    /// Creates a user for an employee, and takes a place for them.
+    /// Creates a user for an employee, and takes a place for them. `gone` is who they were before, and is not there any
+    /// more.
     ///
     /// # Errors
     ///
@@ -73,11 +74,11 @@ impl FeedTable {
         &self,
         portal: PortalId,
         imported: &ImportedEmployee,
+        gone: Option<UserId>,
         Creation(user): Creation,
         lease: &Lease,
     ) -> Result<Joined, CallFailed> {
         const WHAT: &str = "create an imported user";
-        let key = Key::xero_employee(portal, imported.employee_id);
         let number = |number: u32| AttributeValue::N(number.to_string());
         let place = Update::builder()
             .table_name(&self.table)
@@ -92,7 +93,7 @@ impl FeedTable {
         let changes = [
             lease.still_held(WHAT)?,
             user,
-            self.put_if(WHAT, &key, imported, Some(ABSENT))?,
+            self.put_employee(WHAT, portal, imported, gone)?,
             TransactWriteItem::builder().update(place).build(),
         ];
         let request = self.client.transact_write_items();
@@ -124,13 +125,13 @@ impl FeedTable {
         &self,
         portal: PortalId,
         imported: &ImportedEmployee,
+        gone: Option<UserId>,
         lease: &Lease,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "remember who an employee is";
-        let key = Key::xero_employee(portal, imported.employee_id);
         let changes = [
             lease.still_held(WHAT)?,
-            self.put_if(WHAT, &key, imported, Some(ABSENT))?,
+            self.put_employee(WHAT, portal, imported, gone)?,
         ];
         let request = self.client.transact_write_items();
         match request
@@ -148,6 +149,28 @@ impl FeedTable {
                 }
             }
         }
+    }
+
+    /// Unless they are somebody already who is not gone.
+    fn put_employee(
+        &self,
+        what: &'static str,
+        portal: PortalId,
+        imported: &ImportedEmployee,
+        gone: Option<UserId>,
+    ) -> Result<TransactWriteItem, CallFailed> {
+        let key = Key::xero_employee(portal, imported.employee_id);
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item_of(what, &key, imported)?));
+        let put = match gone {
+            None => put.condition_expression(ABSENT),
+            Some(gone) => put
+                .condition_expression("attribute_not_exists(pk) OR user_id = :gone")
+                .expression_attribute_values(":gone", AttributeValue::S(gone.to_string())),
+        };
+        let put = put.build().map_err(CallFailed::to(what))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// Forgets which employee a user is: the user is erased.
