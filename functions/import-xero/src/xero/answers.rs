@@ -64,7 +64,7 @@ struct ConnectionItem {
 
 impl Connections {
     /// Those to organisations. The other kind is to accountants' practices, which have no employees for us.
-    pub(super) fn to_organisations(self) -> Vec<Connection> {
+    pub(super) fn into_organisations(self) -> Vec<Connection> {
         self.0
             .into_iter()
             .filter_map(Perhaps::read)
@@ -367,9 +367,9 @@ mod tests {
             auth_event: None,
             name: None,
         };
-        let read_ones = read::<Connections>(&json).to_organisations();
+        let read_ones = read::<Connections>(&json).into_organisations();
         assert_eq!(read_ones, [demo, nameless]);
-        assert!(read::<Connections>("[]").to_organisations().is_empty());
+        assert!(read::<Connections>("[]").into_organisations().is_empty());
         assert!(serde_json::from_str::<Connections>("{}").is_err());
     }
 

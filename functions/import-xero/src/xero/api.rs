@@ -73,7 +73,7 @@ impl Xero {
     pub async fn connections(&self, access: &AccessToken) -> Result<Vec<Connection>, XeroFailure> {
         let request = || self.http.get(self.at.connections.clone());
         let connections: Connections = self.get("connections", access, request).await?;
-        Ok(connections.to_organisations())
+        Ok(connections.into_organisations())
     }
 
     /// Gives a connection back. One that is not there any more is no error.

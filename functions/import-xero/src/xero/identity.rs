@@ -1,7 +1,7 @@
 //! Who has consented, and in which session, from the tokens' own claims.
 //!
 //! Signatures are not checked: the tokens come straight from the token endpoint over TLS, which proves as much
-//! (OpenID Connect Core 1.0, 3.1.3.7, step 6). A token that came any other way may not be read here.
+//! (OIDC Core 1.0, 3.1.3.7, step 6). A token that came any other way may not be read here.
 
 use super::app::XeroApp;
 use super::ids::{AuthEventId, XeroUserId};
@@ -54,7 +54,7 @@ enum Audience {
 }
 
 impl Audience {
-    /// Nobody else may be among them: we would have to trust all (OpenID Connect Core 1.0, 3.1.3.7, step 3).
+    /// Nobody else may be among them: we would have to trust all (OIDC Core 1.0, 3.1.3.7, step 3).
     fn is_only(&self, client: &str) -> bool {
         match self {
             Audience::One(audience) => audience == client,

@@ -63,7 +63,7 @@ pub(super) type OauthClient = Client<
     EndpointSet,
 >;
 
-/// OpenID Connect's addition to the answer.
+/// What OIDC adds to the answer.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct WithIdentity {
     #[serde(skip_serializing_if = "Option::is_none")]
