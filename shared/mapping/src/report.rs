@@ -302,43 +302,18 @@ impl Pages<'_> {
     }
 
     fn warn(&mut self, identity: &str, problem: Problem) {
-        let row = problem.row.map(|row| row.to_string()).unwrap_or_default();
-        let line = [
-            &row,
-            identity,
-            "warning",
-            problem.code.as_str(),
-            problem.field.as_deref().unwrap_or(""),
-            problem.value.as_deref().unwrap_or(""),
-            &problem.message,
-        ];
-        write_line(&mut self.report, line);
-        self.show(problem);
+        write_problem(&mut self.report, identity, "warning", &problem);
+        show(&mut self.problems, problem);
     }
 
     fn not_processed(&mut self, header: &Header, row: &Row<'_>, problems: Vec<Problem>) {
-        // One line a row, so that lines and counts agree; the message says everything that is wrong.
-        let message = problems
-            .iter()
-            .map(|problem| problem.message.as_str())
-            .collect::<Vec<_>>()
-            .join(" ");
-        let Some(mut problem) = problems.into_iter().next() else {
+        let Some(problem) = as_one(problems) else {
             return;
         };
-        problem.message = message;
-        let line = [
-            &row.number.to_string(),
-            shown_identity(header, row),
-            "not_processed",
-            problem.code.as_str(),
-            problem.field.as_deref().unwrap_or(""),
-            problem.value.as_deref().unwrap_or(""),
-            &problem.message,
-        ];
-        write_line(&mut self.report, line);
+        let identity = shown_identity(header, row);
+        write_problem(&mut self.report, identity, "not_processed", &problem);
         self.reject(header, row, &problem);
-        self.show(problem);
+        show(&mut self.problems, problem);
     }
 
     /// The row as it came, with what is wrong beside it. Cells beyond the header come last, so that nothing
@@ -350,24 +325,39 @@ impl Pages<'_> {
             write_line(&mut self.rejected, names.chain([FEED_PROBLEM_COLUMN]));
         }
         let cell = |index| header.plain(row.get(index).unwrap_or(""));
-        let said = format!("{}: {}", problem.code.as_str(), problem.message);
+        let said = feed_problem(problem);
         let beyond = header.columns().len()..row.width();
         let line = own.map(cell).chain([said.as_str()]).chain(beyond.map(cell));
         write_line(&mut self.rejected, line);
     }
+}
 
-    fn show(&mut self, mut problem: Problem) {
-        if self.problems.len() < SHOWN_PROBLEMS {
-            if problem.message.chars().count() > SHOWN_MESSAGE_CHARS {
-                problem.message = problem
-                    .message
-                    .chars()
-                    .take(SHOWN_MESSAGE_CHARS)
-                    .chain(['…'])
-                    .collect();
-            }
-            self.problems.push(problem);
+/// Everything that is wrong with a row, as one problem: the first, whose message says all. One line a row, so
+/// that lines and counts agree.
+pub(crate) fn as_one(problems: Vec<Problem>) -> Option<Problem> {
+    let messages: Vec<&str> = problems.iter().map(|it| it.message.as_str()).collect();
+    let message = messages.join(" ");
+    let first = problems.into_iter().next()?;
+    Some(first.message(message))
+}
+
+/// What stands beside a rejected row.
+pub(crate) fn feed_problem(problem: &Problem) -> String {
+    format!("{}: {}", problem.code.as_str(), problem.message)
+}
+
+/// Adds a problem to those that the upload record shows, if there is room.
+pub(crate) fn show(shown: &mut Vec<Problem>, mut problem: Problem) {
+    if shown.len() < SHOWN_PROBLEMS {
+        if problem.message.chars().count() > SHOWN_MESSAGE_CHARS {
+            problem.message = problem
+                .message
+                .chars()
+                .take(SHOWN_MESSAGE_CHARS)
+                .chain(['…'])
+                .collect();
         }
+        shown.push(problem);
     }
 }
 
@@ -483,23 +473,24 @@ pub fn rejection(problems: &[Problem]) -> Vec<u8> {
     let mut report = Vec::new();
     write_line(&mut report, REPORT_COLUMNS);
     for problem in problems {
-        let row = problem.row.map(|row| row.to_string()).unwrap_or_default();
-        let field = problem.field.as_deref().unwrap_or("");
-        let value = problem.value.as_deref().unwrap_or("");
-        write_line(
-            &mut report,
-            [
-                &row,
-                "",
-                "rejected",
-                problem.code.as_str(),
-                field,
-                value,
-                &problem.message,
-            ],
-        );
+        write_problem(&mut report, "", "rejected", problem);
     }
     report
+}
+
+/// A problem's line of `report.csv`.
+pub(crate) fn write_problem(page: &mut Vec<u8>, identity: &str, outcome: &str, problem: &Problem) {
+    let row = problem.row.map(|row| row.to_string()).unwrap_or_default();
+    let line = [
+        &row,
+        identity,
+        outcome,
+        problem.code.as_str(),
+        problem.field.as_deref().unwrap_or(""),
+        problem.value.as_deref().unwrap_or(""),
+        &problem.message,
+    ];
+    write_line(page, line);
 }
 
 /// Whether a spreadsheet would run the cell instead of showing it.
@@ -525,7 +516,8 @@ pub(crate) fn unprotect(cell: &str) -> &str {
     }
 }
 
-fn write_line<'c>(page: &mut Vec<u8>, cells: impl IntoIterator<Item = &'c str>) {
+/// Cells as a spreadsheet may open them.
+pub(crate) fn write_line<'c>(page: &mut Vec<u8>, cells: impl IntoIterator<Item = &'c str>) {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .flexible(true)
