@@ -179,3 +179,196 @@ fn not_found(id: EmployeeId) -> PlannedPerson {
         decision: Decision::Cannot(vec![problem]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{id, known, staff, user};
+    use super::*;
+
+    /// What happens to each: `Ann u` is the user `u` already, `Bo +` is created, `Cy =` finds no place, and `Di
+    /// missing_value email` cannot be imported.
+    fn decided(plan: &ImportPlan) -> Vec<String> {
+        let letters = ["u", "v", "w"];
+        let say = |decision: &Decision| match decision {
+            Decision::Create => "+".to_owned(),
+            Decision::NoPlace => "=".to_owned(),
+            Decision::AlreadyUser(found) => {
+                let letter = letters.iter().find(|letter| user(letter) == *found);
+                (*letter.unwrap()).to_owned()
+            }
+            Decision::Cannot(problems) => {
+                let said = problems
+                    .iter()
+                    .map(|it| format!("{} {}", it.code.as_str(), it.field.as_deref().unwrap()));
+                said.collect::<Vec<_>>().join(" ")
+            }
+        };
+        plan.people
+            .iter()
+            .map(|person| format!("{} {}", person.first_name, say(&person.decision)))
+            .collect()
+    }
+
+    #[test]
+    fn what_happens_to_each() {
+        for (people, knows, expected) in [
+            ("", "", ""),
+            ("1 Ann a@x.io", "", "Ann +"),
+            ("2 Bo b@x.io / 1 Ann a@x.io", "", "Ann + / Bo +"),
+            // Somebody whom the feed or an administrator created.
+            ("1 Ann A@x.io", "a@x.io=u", "Ann u"),
+            // Imported before: whatever has changed in Xero since, there is no second user.
+            ("1 Ann a@x.io", "1=u / a@x.io=u", "Ann u"),
+            ("1 Ann n@x.io", "1=u / a@x.io=u", "Ann u"),
+            ("1 Ann n@x.io", "1=u / n@x.io=v", "Ann u"),
+            ("1 Ann -", "1=u", "Ann u"),
+            ("1 - ann", "1=u", " u"),
+            (
+                "1 Ann a@x.io TERMINATED",
+                "1=u",
+                "Ann employee_terminated status",
+            ),
+            (
+                "1 Ann a@x.io AWAY",
+                "1=u",
+                "Ann employee_status_unknown status",
+            ),
+            // Nobody is recognised by an address alone who could not be imported by it.
+            ("1 - a@x.io", "a@x.io=u", " missing_value first_name"),
+            ("- Ann a@x.io", "a@x.io=u", "Ann missing_value employee_id"),
+            // One address, several people.
+            (
+                "2 Bo A@x.io / 1 Ann a@x.io / 3 Cy a@X.io",
+                "",
+                "Ann + / Bo duplicate_employee email / Cy duplicate_employee email",
+            ),
+            (
+                "1 Ann a@x.io / 2 Bo a@x.io",
+                "2=u / a@x.io=u",
+                "Ann duplicate_employee email / Bo u",
+            ),
+            // Also where the one who was imported has the address in Xero alone, until now.
+            (
+                "1 Ann b@x.io / 2 Bo b@x.io",
+                "2=u / a@x.io=u",
+                "Ann duplicate_employee email / Bo u",
+            ),
+            (
+                "1 Ann a@x.io / 2 Bo a@x.io",
+                "a@x.io=u",
+                "Ann u / Bo duplicate_employee email",
+            ),
+            ("1 Ann a@x.io / 2 Bo a@x.io", "1=u / 2=v", "Ann u / Bo v"),
+            // Who cannot be imported has no claim to an address.
+            (
+                "1 Ann a@x.io TERMINATED / 2 - a@x.io / - Cy a@x.io / 4 Di a@x.io",
+                "",
+                "Ann employee_terminated status /  missing_value first_name / Di + / \
+                 Cy missing_value employee_id",
+            ),
+            // Somebody who left and came back under another id.
+            (
+                "1 Ann a@x.io TERMINATED / 2 Ann a@x.io",
+                "1=u / a@x.io=u",
+                "Ann employee_terminated status / Ann u",
+            ),
+            // The address that a colleague had before, and still has here.
+            (
+                "1 Ann n@x.io / 2 Bo a@x.io",
+                "1=u / a@x.io=u",
+                "Ann u / Bo email_taken email",
+            ),
+            (
+                "1 Ann - / 2 Bo a@x.io",
+                "1=u / a@x.io=u",
+                "Ann u / Bo email_taken email",
+            ),
+        ] {
+            let plan = staff(people).plan(&known(knows), 200, None);
+            let expected: Vec<&str> = expected.split(" / ").filter(|it| !it.is_empty()).collect();
+            assert_eq!(decided(&plan), expected, "{people}, {knows}");
+        }
+    }
+
+    #[test]
+    fn who_comes_second_to_an_address_hears_to_whom() {
+        let message = |people: &str, knows: &str| {
+            let plan = staff(people).plan(&known(knows), 200, None);
+            let problems = plan.people.into_iter().find_map(|it| match it.decision {
+                Decision::Cannot(problems) => Some(problems),
+                _ => None,
+            });
+            let mut problems = problems.unwrap();
+            assert_eq!(problems.len(), 1);
+            problems.remove(0).message
+        };
+        let both = "1 Ann a@x.io / 2 Bo a@x.io";
+        assert_eq!(message(both, ""), "Email: the same address as Ann Lee.");
+        assert_eq!(message(both, "2=u"), "Email: the same address as Bo Lee.");
+        assert_eq!(
+            message("1 Ann n@x.io / 2 Bo a@x.io", "1=u / a@x.io=u"),
+            "Email: in the portal this is the address of Ann Lee."
+        );
+    }
+
+    #[test]
+    fn places_are_given_in_the_order_of_ids_to_those_who_are_created() {
+        let people = "4 Di d@x.io / 3 Cy - / 2 Bo b@x.io / 5 Ed e@x.io / 1 Ann a@x.io";
+        for (places, expected) in [
+            (
+                0,
+                ["Ann u", "Bo =", "Cy missing_value email", "Di =", "Ed ="],
+            ),
+            (
+                1,
+                ["Ann u", "Bo +", "Cy missing_value email", "Di =", "Ed ="],
+            ),
+            (
+                2,
+                ["Ann u", "Bo +", "Cy missing_value email", "Di +", "Ed ="],
+            ),
+            (
+                3,
+                ["Ann u", "Bo +", "Cy missing_value email", "Di +", "Ed +"],
+            ),
+        ] {
+            let plan = staff(people).plan(&known("a@x.io=u"), places, None);
+            assert_eq!(decided(&plan), expected);
+        }
+    }
+
+    #[test]
+    fn those_who_were_chosen_alone_are_imported_and_take_places() {
+        let people =
+            "1 Ann a@x.io / 2 Bo b@x.io / 3 Cy a@x.io / 5 Ed - / 6 Flo f@x.io / - Gus g@x.io";
+        for (chosen, expected) in [
+            (&[][..], &[][..]),
+            (&[2], &["Bo +"]),
+            // Of two with one address it is the same one as if nobody had been chosen.
+            (&[3], &["Cy duplicate_employee email"]),
+            (&[6, 2, 1], &["Ann +", "Bo +", "Flo ="]),
+            (
+                &[4, 5, 6],
+                &[
+                    " employee_not_found employee_id",
+                    "Ed missing_value email",
+                    "Flo +",
+                ],
+            ),
+        ] {
+            let chosen = chosen.iter().map(|n| id(*n)).collect();
+            let plan = staff(people).plan(&known(""), 2, Some(&chosen));
+            assert_eq!(decided(&plan), expected);
+        }
+    }
+
+    #[test]
+    fn a_plan_is_read_back_as_it_was_written() {
+        let plan = || {
+            let people = "1 Ann a@x.io / 2 Bo b@x.io / 3 Cy c@x.io / 4 Zoë é / - Ed e@x.io";
+            staff(people).plan(&known("2=u"), 1, None)
+        };
+        let json = serde_json::to_vec(&plan()).unwrap();
+        assert!(serde_json::from_slice::<ImportPlan>(&json).unwrap() == plan());
+    }
+}

@@ -135,3 +135,121 @@ fn shown_identity(person: &PlannedPerson) -> String {
         person.email.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{id, known, staff, user};
+    use super::*;
+    use crate::report::SHOWN_PROBLEMS;
+
+    const PEOPLE: &str = "1 Ann a@x.io / 2 Bo b@x.io / 3 Cy c@x.io / 4 Zoë - / 5 - +e / 6 =1+1 a@x.io / 7 Gus g@x.io / - - h@x.io";
+
+    fn report(instead: &HashMap<EmployeeId, Instead>) -> ImportReport {
+        let plan = staff(PEOPLE).plan(&known("2=u"), 2, None);
+        ImportReport::new(plan, instead)
+    }
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn everybody_has_a_line_but_those_who_were_users_already() {
+        let report = report(&HashMap::new());
+        assert_eq!(
+            text(report.report()),
+            "row,identity,outcome,code,field,value,message\r\n\
+            ,a@x.io,created,,,,Created.\r\n\
+            ,c@x.io,created,,,,Created.\r\n\
+            ,Zoë Lee,not_processed,missing_value,email,,\"Email: empty, and required.\"\r\n\
+            ,'+e,not_processed,missing_value,first_name,,\"First Name: empty, and required. Email: not one e-mail address.\"\r\n\
+            ,a@x.io,not_processed,duplicate_employee,email,a@x.io,Email: the same address as Ann Lee.\r\n\
+            ,g@x.io,not_processed,no_place_left,,,\"200 people were imported from Xero into the portal, over all imports, which is the most.\"\r\n\
+            ,h@x.io,not_processed,missing_value,employee_id,,\"Employee id: empty, and required. First Name: empty, and required.\"\r\n"
+        );
+        assert_eq!(
+            text(report.rejected()),
+            "employee_id,first_name,last_name,email,feed_problem\r\n\
+            00000004-0000-4000-8000-000000000000,Zoë,Lee,,\"missing_value: Email: empty, and required.\"\r\n\
+            00000005-0000-4000-8000-000000000000,,Lee,'+e,\"missing_value: First Name: empty, and required. Email: not one e-mail address.\"\r\n\
+            00000006-0000-4000-8000-000000000000,'=1+1,Lee,a@x.io,duplicate_employee: Email: the same address as Ann Lee.\r\n\
+            00000007-0000-4000-8000-000000000000,Gus,Lee,g@x.io,\"no_place_left: 200 people were imported from Xero into the portal, over all imports, which is the most.\"\r\n\
+            ,,Lee,h@x.io,\"missing_value: Employee id: empty, and required. First Name: empty, and required.\"\r\n"
+        );
+        let counts = RowCounts {
+            total: 8,
+            created: 2,
+            unchanged: 1,
+            not_processed: 5,
+            ..RowCounts::default()
+        };
+        assert_eq!(report.counts(), counts);
+        let codes: Vec<&str> = (report.first_problems().iter())
+            .map(|problem| problem.code.as_str())
+            .collect();
+        assert_eq!(
+            codes,
+            [
+                "missing_value",
+                "missing_value",
+                "duplicate_employee",
+                "no_place_left",
+                "missing_value"
+            ]
+        );
+    }
+
+    #[test]
+    fn who_did_not_come_out_as_planned_is_reported_as_they_came_out() {
+        let instead = HashMap::from([
+            (id(1), Instead::NoPlace),
+            (id(3), Instead::AlreadyUser(user("v"))),
+            // Nothing was to be done for them, so nothing can have come of it.
+            (id(2), Instead::NoPlace),
+            (id(4), Instead::AlreadyUser(user("w"))),
+        ]);
+        let report = report(&instead);
+        let lines = text(report.report());
+        assert!(lines.contains(",a@x.io,not_processed,no_place_left,"));
+        assert!(!lines.contains("created,") && !lines.contains("c@x.io"));
+        assert!(!lines.contains("b@x.io") && lines.contains("Zoë Lee,not_processed"));
+        let counts = report.counts();
+        assert_eq!((counts.created, counts.unchanged), (0, 2));
+        assert_eq!(counts.not_processed, 6);
+    }
+
+    #[test]
+    fn who_has_no_address_is_shown_by_name_or_else_by_id() {
+        let chosen = [id(4), id(9)].into();
+        let plan = staff(PEOPLE).plan(&known(""), 2, Some(&chosen));
+        let lines = text(ImportReport::new(plan, &HashMap::new()).report());
+        let identities: Vec<&str> = lines
+            .lines()
+            .map(|it| it.split(',').nth(1).unwrap())
+            .collect();
+        assert_eq!(
+            identities,
+            [
+                "identity",
+                "Zoë Lee",
+                "00000009-0000-4000-8000-000000000000"
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_is_rejected_where_nothing_is_wrong() {
+        let plan = staff("1 Ann a@x.io / 2 Bo b@x.io").plan(&known("2=u"), 1, None);
+        let report = ImportReport::new(plan, &HashMap::new());
+        assert!(report.rejected().is_empty() && report.first_problems().is_empty());
+    }
+
+    #[test]
+    fn the_record_shows_the_first_problems() {
+        let people: Vec<String> = (0..40).map(|n| format!("{n} Ann -")).collect();
+        let plan = staff(&people.join(" / ")).plan(&known(""), 200, None);
+        let report = ImportReport::new(plan, &HashMap::new());
+        assert_eq!(report.first_problems().len(), SHOWN_PROBLEMS);
+        assert_eq!(report.counts().not_processed, 40);
+    }
+}

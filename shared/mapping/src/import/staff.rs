@@ -156,3 +156,143 @@ fn missing(field: &str, label: &str) -> Problem {
         .field(field)
         .message(format!("{label}: empty, and required."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{employee, id, staff};
+    use super::*;
+
+    /// What is wrong with one person: code, field and value.
+    fn problems(employee: Employee) -> Vec<(&'static str, String, Option<String>)> {
+        let person = Checked::new(employee);
+        assert_eq!(
+            person.employed,
+            person.problems.iter().all(|problem| !matches!(
+                problem.code,
+                ProblemCode::EmployeeTerminated | ProblemCode::EmployeeStatusUnknown
+            ))
+        );
+        let problems = person.problems.into_iter();
+        problems
+            .map(|it| (it.code.as_str(), it.field.unwrap(), it.value))
+            .collect()
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn a_status_is_active_or_absent_or_it_stops_the_person() {
+        for (status, code) in [
+            (None, None),
+            (some("ACTIVE"), None),
+            (some(" active "), None),
+            (some("TERMINATED"), Some("employee_terminated")),
+            (some("Terminated\t"), Some("employee_terminated")),
+            (some("ON_LEAVE"), Some("employee_status_unknown")),
+            (some("INACTIVE"), Some("employee_status_unknown")),
+            (some(""), Some("employee_status_unknown")),
+        ] {
+            let shown = status.as_deref().map(|text| text.trim().to_owned());
+            // What else is wrong with somebody who is not employed is nobody's concern.
+            for email in [some("a@x.io"), None] {
+                let found = problems(Employee {
+                    status: status.clone(),
+                    email: email.clone(),
+                    ..employee("1 Ann")
+                });
+                match code {
+                    Some(code) => assert_eq!(found, [(code, "status".to_owned(), shown.clone())]),
+                    None => assert_eq!(found.len(), usize::from(email.is_none())),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_is_checked_as_a_row_of_the_feed_is() {
+        let long = "é".repeat(1_001);
+        let limit = "é".repeat(1_000);
+        let fields = ["first_name", "last_name", "email"];
+        for (at, value, code) in [
+            (0, None, Some("missing_value")),
+            (0, some(""), Some("missing_value")),
+            (0, some(" \u{A0}\n"), Some("missing_value")),
+            (0, some("A\nnn"), Some("forbidden_character")),
+            (0, some("API "), None),
+            (0, some("Anne-Zoë 小明"), None),
+            (0, some(&limit), None),
+            (0, some(&long), Some("value_too_long")),
+            (1, None, Some("missing_value")),
+            (1, some("L\0ee"), Some("forbidden_character")),
+            (1, some("L\u{2028}ee"), Some("forbidden_character")),
+            (1, some(&long), Some("value_too_long")),
+            (2, None, Some("missing_value")),
+            (2, some(""), Some("missing_value")),
+            (2, some("  "), Some("missing_value")),
+            (2, some(" Ann@x.io\r\n"), None),
+            (2, some("josé@bücher.example"), None),
+            (2, some("ann"), Some("invalid_email")),
+            (2, some("ann@x.io; bo@x.io"), Some("invalid_email")),
+            (2, some("ann\n@x.io"), Some("forbidden_character")),
+            (2, some(&long), Some("value_too_long")),
+        ] {
+            let mut employee = employee("1 Ann a@x.io");
+            let place = [
+                &mut employee.first_name,
+                &mut employee.last_name,
+                &mut employee.email,
+            ];
+            place.into_iter().nth(at).unwrap().clone_from(&value);
+            let found = problems(employee);
+            let codes: Vec<&str> = found.iter().map(|(code, ..)| *code).collect();
+            assert_eq!(codes, Vec::from_iter(code), "{} {value:?}", fields[at]);
+            for (code, field, value) in found {
+                assert_eq!(field, fields[at]);
+                assert_eq!(value.is_none(), code == "missing_value");
+            }
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_somebody_is_listed() {
+        let nobody = Employee::default();
+        let found = problems(nobody);
+        let fields: Vec<&str> = found.iter().map(|(_, field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["employee_id", "first_name", "last_name", "email"]);
+        assert!(found.iter().all(|(code, ..)| *code == "missing_value"));
+    }
+
+    #[test]
+    fn people_stand_in_the_order_of_their_ids_however_the_pages_came() {
+        let words = ["- Zoë z@x.io", "3 Cy c@x.io", "1 Ann a@x.io", "- Bo b@x.io"];
+        let mut pages = words.to_vec();
+        for _ in 0..4 {
+            pages.rotate_left(1);
+            let staff = staff(&pages.join(" / "));
+            let names: Vec<&str> = staff.people.iter().map(|it| &*it.first_name).collect();
+            assert_eq!(names, ["Ann", "Cy", "Bo", "Zoë"]);
+            assert_eq!(staff.ids().collect::<Vec<_>>(), [id(1), id(3)]);
+        }
+    }
+
+    #[test]
+    fn somebody_who_is_on_two_pages_counts_once_but_nobody_without_an_id() {
+        for pages in [
+            "1 Ann a@x.io / 2 Bo b@x.io / 1 Anna n@x.io / - Cy c@x.io / - Cy c@x.io",
+            "1 Anna n@x.io / - Cy c@x.io / 1 Ann a@x.io / - Cy c@x.io / 2 Bo b@x.io",
+        ] {
+            let staff = staff(pages);
+            let names: Vec<&str> = staff.people.iter().map(|it| &*it.first_name).collect();
+            assert_eq!(names, ["Ann", "Bo", "Cy", "Cy"]);
+        }
+    }
+
+    #[test]
+    fn only_addresses_of_those_who_may_be_imported_are_looked_up() {
+        let staff =
+            staff("1 Ann A@x.io / 2 - b@x.io / 3 Cy c@x.io TERMINATED / 4 Di d / - Ed e@x.io");
+        assert_eq!(staff.emails().collect::<Vec<_>>(), ["A@x.io"]);
+    }
+}
