@@ -123,7 +123,9 @@ impl Back {
         let Some(state) = query.get("state") else {
             return Ok(None);
         };
-        let portal = state.split_once('.').and_then(|(portal, _)| portal.parse().ok());
+        let portal = state
+            .split_once('.')
+            .and_then(|(portal, _)| portal.parse().ok());
         let Some(portal) = portal else {
             return Ok(None);
         };

@@ -3,10 +3,10 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cookie::{Cookie, SameSite};
@@ -66,7 +66,10 @@ pub(crate) async fn send_to_xero(
     begun_by: BegunBy,
 ) -> Result<Response, Failure> {
     let xero = context.xero().await?;
-    let state = format!("{portal_id}.{}", URL_SAFE_NO_PAD.encode((context.random)()?));
+    let state = format!(
+        "{portal_id}.{}",
+        URL_SAFE_NO_PAD.encode((context.random)()?)
+    );
     let verifier = PkceCodeVerifier::new(URL_SAFE_NO_PAD.encode((context.random)()?));
     let attempt = Attempt::new(challenge_of(&verifier), begun_by, (context.clock)());
     let feed = &context.feed;
@@ -117,7 +120,11 @@ pub(crate) fn cookie_of(
     state: &str,
     value: &str,
 ) -> Result<Cookie<'static>, Failure> {
-    let lifetime = if value.is_empty() { 0 } else { ATTEMPT_LIFETIME.as_secs() };
+    let lifetime = if value.is_empty() {
+        0
+    } else {
+        ATTEMPT_LIFETIME.as_secs()
+    };
     let cookie = Cookie::build((cookie_name(context, state)?, value.to_owned()))
         .path("/")
         .http_only(true)

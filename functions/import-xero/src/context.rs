@@ -81,21 +81,21 @@ impl App {
 
     /// Xero, as this app calls it.
     pub(crate) async fn xero(&self, clock: Clock) -> Result<&Xero, CallFailed> {
+        self.ready.get_or_try_init(|| self.set_up(clock)).await
+    }
+
+    async fn set_up(&self, clock: Clock) -> Result<Xero, CallFailed> {
         const WHAT: &str = "read the secret of the Xero app";
-        self.ready
-            .get_or_try_init(async || {
-                let secret = self.secrets.get_secret_value().secret_id(&self.secret_id);
-                let secret = secret.send().await.map_err(CallFailed::sdk(WHAT))?;
-                let secret = secret
-                    .secret_string
-                    .ok_or_else(|| CallFailed::malformed(WHAT)(()))?;
-                let app = XeroApp {
-                    client_secret: ClientSecret::new(secret),
-                    ..self.registered.clone()
-                };
-                Xero::new(app, clock).map_err(CallFailed::to("set Xero up"))
-            })
-            .await
+        let secret = self.secrets.get_secret_value().secret_id(&self.secret_id);
+        let secret = secret.send().await.map_err(CallFailed::sdk(WHAT))?;
+        let secret = secret
+            .secret_string
+            .ok_or_else(|| CallFailed::malformed(WHAT)(()))?;
+        let app = XeroApp {
+            client_secret: ClientSecret::new(secret),
+            ..self.registered.clone()
+        };
+        Xero::new(app, clock).map_err(CallFailed::to("set Xero up"))
     }
 }
 

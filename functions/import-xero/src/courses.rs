@@ -59,7 +59,9 @@ mod tests {
     use serde_json::{Value, json};
 
     fn list(ids: &[u64]) -> Value {
-        ids.iter().map(|id| json!({"learning_id": id, "title": format!("Course {id}")})).collect()
+        ids.iter()
+            .map(|id| json!({"learning_id": id, "title": format!("Course {id}")}))
+            .collect()
     }
 
     #[test]
@@ -74,7 +76,11 @@ mod tests {
             list(&[0, 2, 3, 4, 5]),
             json!({}),
         ] {
-            assert_eq!(wrong.to_string().parse::<Courses>(), Err(NotFiveCourses), "{wrong}");
+            assert_eq!(
+                wrong.to_string().parse::<Courses>(),
+                Err(NotFiveCourses),
+                "{wrong}"
+            );
         }
     }
 }

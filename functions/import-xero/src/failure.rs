@@ -184,6 +184,9 @@ mod tests {
             panic!("refused");
         };
         let message = refused.message.unwrap();
-        assert!(message.ends_with("Try again at 2026-11-22 14:05 UTC."), "{message}");
+        assert!(
+            message.ends_with("Try again at 2026-11-22 14:05 UTC."),
+            "{message}"
+        );
     }
 }

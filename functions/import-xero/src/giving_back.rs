@@ -46,20 +46,22 @@ async fn at_xero(context: &Context, portal: PortalId, it: &XeroReturn) -> Result
     let in_use = context.feed.in_use(&ours).await?;
     let mut session = Session::new(context, portal, Connected::Returning, ours);
     for connection in session.connections().await? {
-        let (tenant, event) = (connection.tenant.to_string(), connection.auth_event.as_ref());
+        let (tenant, event) = (
+            connection.tenant.to_string(),
+            connection.auth_event.as_ref(),
+        );
         let event = event.map(ToString::to_string);
         let it = &session.connection;
-        let chosen = it.chosen.as_ref().is_some_and(|chosen| chosen.tenant_id == tenant);
+        let chosen = it
+            .chosen
+            .as_ref()
+            .is_some_and(|chosen| chosen.tenant_id == tenant);
         // Which consent it was made by is not always known; then it is ours unless somebody else uses it.
         let by_us = chosen || it.auth_event.is_none() || event.is_none() || event == it.auth_event;
         if !by_us || in_use.has(&tenant, event.as_deref()) {
             continue;
         }
-        let id = &connection.id;
-        session
-            .call(async |xero, access| xero.delete_connection(access, id).await)
-            .await?
-            .map_err(|failure| Failure::of_xero(Asked::Access, failure))?;
+        session.delete_connection(&connection.id).await?;
     }
     if in_use.any {
         return Ok(());

@@ -64,7 +64,9 @@ pub(crate) async fn import(
     if feed.pending_import(portal_id).await?.is_some() {
         return Err(Refusal::new(ProblemCode::ImportRunning));
     }
-    let session = Session::of(&context, portal_id).await.map_err(context.refuse())?;
+    let session = Session::of(&context, portal_id)
+        .await
+        .map_err(context.refuse())?;
     if session.connection.chosen.is_none() {
         return Err(Refusal::new(ProblemCode::XeroOrganisationNotChosen));
     }

@@ -23,7 +23,8 @@ async fn main() -> Result<(), lambda_http::Error> {
     let routes = routes(context.clone());
     let routes = web::closed_while_off_boarding(context.feed.clone(), routes);
     web::serve_and("import-xero", clock::system, routes, async |event| {
-        handle(context, event).await
+        // Boxed: the compiler gives up on futures that are nested this deeply.
+        Box::pin(handle(context, event)).await
     })
     .await
 }

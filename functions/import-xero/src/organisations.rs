@@ -2,16 +2,16 @@
 //! first says nothing.
 
 use crate::context::Context;
-use crate::failure::{Asked, Failure};
+use crate::failure::Failure;
 use crate::overview::OrganisationAnswer;
 use crate::session::Session;
-use crate::xero::{Country, TenantId};
+use crate::xero::{Connection, Country, TenantId};
 use axum::Json;
 use axum::extract::State;
 use mapping::identity::PortalId;
 use mapping::problem::{Problem, ProblemCode};
 use platform::feed::Action;
-use platform::feed::xero::ChosenOrganisation;
+use platform::feed::xero::{ChosenOrganisation, XeroConnection};
 use platform::web::{AdministratorOf, Caller, JsonBody, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,7 +44,7 @@ struct ListedOrganisation {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrganisationBody {
     /// As the list names it.
-    #[schema(format = Uuid)]
+    #[schema(format = "uuid")]
     tenant_id: String,
 }
 
@@ -65,14 +65,10 @@ pub(crate) async fn list(
     State(context): State<Context>,
 ) -> Result<Json<Organisations>, Refusal> {
     context.portal(portal_id).await?;
-    let listed = async {
-        let mut session = Session::of(&context, portal_id).await?;
-        let connections = session.connections().await?;
-        Ok((session, connections))
-    };
-    let (session, connections) = listed.await.map_err(context.refuse())?;
-    let connection = &session.connection;
-    let items = connections.into_iter().map(|it| {
+    let (connection, connected) = connected(&context, portal_id)
+        .await
+        .map_err(context.refuse())?;
+    let items = connected.into_iter().map(|it| {
         let tenant_id = it.tenant.to_string();
         let chosen = connection.chosen.as_ref();
         let event = it.auth_event.as_ref().map(ToString::to_string);
@@ -87,6 +83,15 @@ pub(crate) async fn list(
         items: items.collect(),
         cursor: None,
     }))
+}
+
+async fn connected(
+    context: &Context,
+    portal: PortalId,
+) -> Result<(XeroConnection, Vec<Connection>), Failure> {
+    let mut session = Session::of(context, portal).await?;
+    let connected = session.connections().await?;
+    Ok((session.connection, connected))
 }
 
 /// Choose an organisation
@@ -140,10 +145,7 @@ async fn choose_one(
     let Some(found) = connections.into_iter().find(|it| it.tenant == *tenant) else {
         return Ok(None);
     };
-    let organisation = session.ask(Asked::Organisation, tenant, async |xero, access| {
-        xero.organisation(access, tenant).await
-    });
-    let organisation = organisation.await?;
+    let organisation = session.organisation(tenant).await?;
     // Before anybody of it is read.
     let country = organisation.country.unwrap_or_default();
     if Country::from_code(&country).is_none() {
@@ -172,8 +174,10 @@ async fn choose_one(
     {
         return Ok(Some(chosen));
     }
-    Err(Failure::because(match feed.pending_import(portal).await? {
-        Some(_) => ProblemCode::ImportRunning,
-        None => ProblemCode::Conflict,
-    }))
+    Err(Failure::because(
+        match feed.pending_import(portal).await? {
+            Some(_) => ProblemCode::ImportRunning,
+            None => ProblemCode::Conflict,
+        },
+    ))
 }

@@ -108,7 +108,12 @@ pub(crate) async fn show(
     AdministratorOf(portal_id, _): AdministratorOf,
     State(context): State<Context>,
 ) -> Result<Json<XeroOverview>, Refusal> {
-    let courses = context.app().map_err(context.refuse())?.courses.all().to_vec();
+    let courses = context
+        .app()
+        .map_err(context.refuse())?
+        .courses
+        .all()
+        .to_vec();
     context.portal(portal_id).await?;
     let feed = &context.feed;
     let connection = feed.xero_connection(portal_id).await?;
@@ -158,14 +163,7 @@ async fn look(
         Some(_) => XeroState::Connected,
         None => XeroState::OrganisationNotChosen,
     };
-    let asked = async {
-        let mut session = Session::of(context, portal).await?;
-        match known {
-            XeroState::Connected => session.chosen().await.map(|_| true),
-            _ => session.connections().await.map(|them| !them.is_empty()),
-        }
-    };
-    let refused = match asked.await {
+    let refused = match is_connected(context, portal, known).await {
         Ok(true) => return Ok((known, true)),
         Ok(false) => return Ok((XeroState::ReconnectNeeded, true)),
         Err(Failure::Refused(Refused { code, .. })) => code,
@@ -175,5 +173,18 @@ async fn look(
         ProblemCode::XeroReconnectNeeded => Ok((XeroState::ReconnectNeeded, true)),
         ProblemCode::XeroNotConnected => Ok((XeroState::NotConnected, true)),
         _ => Ok((known, false)),
+    }
+}
+
+/// Whether Xero has what is known: the chosen organisation, or any.
+async fn is_connected(
+    context: &Context,
+    portal: PortalId,
+    known: XeroState,
+) -> Result<bool, Failure> {
+    let mut session = Session::of(context, portal).await?;
+    match known {
+        XeroState::Connected => session.chosen().await.map(|_| true),
+        _ => Ok(!session.connections().await?.is_empty()),
     }
 }

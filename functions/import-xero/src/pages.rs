@@ -147,7 +147,10 @@ mod tests {
         let portal = "1001".parse().unwrap();
         for url in ["https://portal.go1.example", "https://portal.go1.example/"] {
             let url = url.parse().unwrap();
-            assert_eq!(page_of(&url, portal), "https://portal.go1.example/portals/1001/xero");
+            assert_eq!(
+                page_of(&url, portal),
+                "https://portal.go1.example/portals/1001/xero"
+            );
         }
     }
 }

@@ -141,7 +141,9 @@ async fn preview(context: &Context, portal: PortalId) -> Result<Preview, Failure
                 preview.already_users.push(KnownPerson { person, user_id });
             }
             Decision::Cannot(problems) => {
-                preview.cannot_import.push(RefusedPerson { person, problems });
+                preview
+                    .cannot_import
+                    .push(RefusedPerson { person, problems });
             }
         }
     }

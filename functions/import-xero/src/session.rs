@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::failure::{Asked, Failure};
 use crate::tokens;
-use crate::xero::{Connection, Country, TenantId, Xero, XeroFailure};
+use crate::xero::{Connection, ConnectionId, Country, Organisation, TenantId, XeroFailure};
 use jiff::{SignedDuration, Timestamp};
 use mapping::identity::PortalId;
 use mapping::import::Employee;
@@ -19,6 +19,22 @@ const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(10);
 
 /// How often it is looked whether it is our turn.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Makes a call; with another token once more, if Xero takes this one no more. A macro, because the futures of async
+/// closures that borrow are not known to be `Send`, which `axum` wants.
+macro_rules! called {
+    ($session:ident, |$xero:ident, $access:ident| $call:expr) => {{
+        let $xero = $session.context.xero().await?;
+        let $access = $session.access().await?;
+        match $call {
+            Err(XeroFailure::TokenExpired) => {
+                let $access = $session.other_access().await?;
+                $call
+            }
+            answer => answer,
+        }
+    }};
+}
 
 /// A portal's calls.
 pub(crate) struct Session<'c> {
@@ -58,9 +74,16 @@ impl<'c> Session<'c> {
 
     /// The organisations that are connected now.
     pub(crate) async fn connections(&mut self) -> Result<Vec<Connection>, Failure> {
-        self.call(async |xero, access| xero.connections(access).await)
-            .await?
-            .map_err(|failure| Failure::of_xero(Asked::Access, failure))
+        let answer = called!(self, |xero, access| xero.connections(&access).await);
+        answer.map_err(|failure| Failure::of_xero(Asked::Access, failure))
+    }
+
+    /// Disconnects an organisation.
+    pub(crate) async fn delete_connection(&mut self, id: &ConnectionId) -> Result<(), Failure> {
+        let answer = called!(self, |xero, access| xero
+            .delete_connection(&access, id)
+            .await);
+        answer.map_err(|failure| Failure::of_xero(Asked::Access, failure))
     }
 
     /// The organisation that was chosen, if it is connected still. No other takes its place.
@@ -77,8 +100,21 @@ impl<'c> Session<'c> {
             ));
         }
         let country = Country::from_code(&chosen.country);
-        let country = country.ok_or_else(|| Failure::because(ProblemCode::XeroCountryNotSupported))?;
+        let country =
+            country.ok_or_else(|| Failure::because(ProblemCode::XeroCountryNotSupported))?;
         Ok((chosen, country))
+    }
+
+    /// What the organisation is.
+    pub(crate) async fn organisation(
+        &mut self,
+        tenant: &TenantId,
+    ) -> Result<Organisation, Failure> {
+        let calls = self.turn(tenant).await?;
+        let answer = called!(self, |xero, access| xero
+            .organisation(&access, tenant)
+            .await);
+        self.answered(calls, Asked::Organisation, answer).await
     }
 
     /// Everybody whom the organisation has.
@@ -87,27 +123,26 @@ impl<'c> Session<'c> {
         tenant: &TenantId,
         country: Country,
     ) -> Result<Vec<Employee>, Failure> {
-        self.ask(Asked::Staff, tenant, async |xero, access| {
-            xero.staff(access, tenant, country).await
-        })
-        .await
+        let calls = self.turn(tenant).await?;
+        let answer = called!(self, |xero, access| xero
+            .staff(&access, tenant, country)
+            .await);
+        self.answered(calls, Asked::Staff, answer).await
     }
 
-    /// Asks the organisation something, when it is our turn.
-    pub(crate) async fn ask<T>(
-        &mut self,
+    /// Others may ask the organisation now, or from when Xero says.
+    async fn answered<T>(
+        &self,
+        calls: Calls,
         asked: Asked,
-        tenant: &TenantId,
-        call: impl AsyncFn(&Xero, &AccessToken) -> Result<T, XeroFailure>,
+        answer: Result<T, XeroFailure>,
     ) -> Result<T, Failure> {
-        let calls = self.turn(tenant).await?;
-        let answer = self.call(call).await;
         let not_before = match &answer {
-            Ok(Err(XeroFailure::Busy { until })) => Some(*until),
+            Err(XeroFailure::Busy { until }) => Some(*until),
             _ => None,
         };
         self.context.feed.end_calls(calls, not_before).await?;
-        answer?.map_err(|failure| Failure::of_xero(asked, failure))
+        answer.map_err(|failure| Failure::of_xero(asked, failure))
     }
 
     /// Our turn to ask the organisation; waits for it a little.
@@ -129,22 +164,26 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// Calls Xero; with other tokens once more, if it takes these no more.
-    pub(crate) async fn call<T>(
-        &mut self,
-        call: impl AsyncFn(&Xero, &AccessToken) -> Result<T, XeroFailure>,
-    ) -> Result<Result<T, XeroFailure>, Failure> {
-        let (context, portal) = (self.context, self.portal);
-        let xero = context.xero().await?;
-        let access =
-            tokens::access(context, portal, &self.connected, &mut self.connection).await?;
-        match call(xero, &access).await {
-            Err(XeroFailure::TokenExpired) => {}
-            answer => return Ok(answer),
-        }
-        let access =
-            tokens::refreshed(context, portal, &self.connected, &mut self.connection).await?;
-        Ok(call(xero, &access).await)
+    /// A token for a call.
+    async fn access(&mut self) -> Result<AccessToken, Failure> {
+        let Session {
+            context,
+            portal,
+            connected,
+            connection,
+        } = self;
+        tokens::access(context, *portal, connected, connection).await
+    }
+
+    /// Another one, for Xero takes that one no more.
+    async fn other_access(&mut self) -> Result<AccessToken, Failure> {
+        let Session {
+            context,
+            portal,
+            connected,
+            connection,
+        } = self;
+        tokens::refreshed(context, *portal, connected, connection).await
     }
 }
 

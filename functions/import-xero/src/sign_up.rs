@@ -11,7 +11,7 @@ use mapping::problem::{Problem, ProblemCode};
 use platform::accounts::{Account, Accounts, Invited, MAX_NAME_CHARS};
 use platform::failure::CallFailed;
 use platform::feed::xero::BegunBy;
-use platform::feed::{Action, ActingAs, Deed, PortalSettings};
+use platform::feed::{ActingAs, Action, Deed, PortalSettings};
 use platform::web::{JsonBody, Refusal};
 use serde::Deserialize;
 use utoipa::ToSchema;

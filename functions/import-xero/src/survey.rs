@@ -102,10 +102,7 @@ async fn still_there(
         .filter_map(|id| Some(remembered.get(&id)?.user_id))
         .collect();
     let found: Vec<Option<(UserId, Status)>> = stream::iter(ids)
-        .map(async |id| {
-            let user = context.users.user(portal, id).await?;
-            Ok::<_, CallFailed>(user.map(|user| (id, user.values.status)))
-        })
+        .map(|id| status_of(context, portal, id))
         .buffer_unordered(IN_FLIGHT)
         .try_collect()
         .await?;
@@ -120,13 +117,28 @@ async fn holders_of(
 ) -> Result<Vec<(EmailKey, UserId, Status)>, CallFailed> {
     let keys: Vec<EmailKey> = staff.emails().map(EmailKey::of).collect();
     let found: Vec<Option<(EmailKey, UserId, Status)>> = stream::iter(keys)
-        .map(async |key| {
-            let holders = context.users.holders(portal, &key).await?;
-            let first = holders.into_iter().next();
-            Ok::<_, CallFailed>(first.map(|it| (key, it.user_id, it.values.status)))
-        })
+        .map(|key| holder_of(context, portal, key))
         .buffer_unordered(IN_FLIGHT)
         .try_collect()
         .await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+async fn status_of(
+    context: &Context,
+    portal: PortalId,
+    id: UserId,
+) -> Result<Option<(UserId, Status)>, CallFailed> {
+    let user = context.users.user(portal, id).await?;
+    Ok(user.map(|user| (id, user.values.status)))
+}
+
+async fn holder_of(
+    context: &Context,
+    portal: PortalId,
+    key: EmailKey,
+) -> Result<Option<(EmailKey, UserId, Status)>, CallFailed> {
+    let holders = context.users.holders(portal, &key).await?;
+    let first = holders.into_iter().next();
+    Ok(first.map(|it| (key, it.user_id, it.values.status)))
 }

@@ -31,7 +31,9 @@ pub(crate) async fn sealed(
 ) -> Result<SealedTokens, CallFailed> {
     let seal = &context.seal;
     Ok(SealedTokens {
-        access_token: seal.seal(portal, Use::Access, grant.access.secret()).await?,
+        access_token: seal
+            .seal(portal, Use::Access, grant.access.secret())
+            .await?,
         access_expires_at: stamp(grant.expires_at),
         refresh_token: seal
             .seal(portal, Use::Refresh, grant.refresh.secret())
@@ -92,9 +94,17 @@ async fn refresh(
     connection: &mut XeroConnection,
 ) -> Result<AccessToken, Failure> {
     let sealed_refresh = &connection.tokens.refresh_token;
-    let refresh = context.seal.open(portal, Use::Refresh, sealed_refresh).await?;
+    let refresh = context
+        .seal
+        .open(portal, Use::Refresh, sealed_refresh)
+        .await?;
     let feed = &context.feed;
-    match context.xero().await?.refresh(&RefreshToken::new(refresh)).await {
+    match context
+        .xero()
+        .await?
+        .refresh(&RefreshToken::new(refresh))
+        .await
+    {
         Ok(grant) => {
             let next = connection.tokens.tokens_version + 1;
             let tokens = sealed(context, portal, &grant, next).await?;

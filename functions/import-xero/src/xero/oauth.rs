@@ -21,6 +21,7 @@ use oauth2::{
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::pin::Pin;
 use url::Url;
 
 /// If Xero does not say how long an access token is good for: 30 minutes, as ever.
@@ -44,6 +45,9 @@ pub struct Grant {
     /// Whose tokens these are: revoking one revokes all that this user has given our app.
     pub xero_user: Option<XeroUserId>,
 }
+
+/// A call of `oauth2`'s that is under way.
+type TokenCall = Pin<Box<dyn Future<Output = Result<HttpResponse, XeroFailure>> + Send>>;
 
 /// The answer with tokens, as Xero extends it.
 type Tokens = StandardTokenResponse<WithIdentity, BasicTokenType>;
@@ -117,7 +121,7 @@ impl Xero {
         if self.app.pkce {
             request = request.set_pkce_verifier(verifier);
         }
-        let http = |request| self.token_call(request);
+        let http = self.token_calls();
         let tokens = request.request_async(&http).await.map_err(refused)?;
         let refresh = tokens
             .refresh_token()
@@ -140,7 +144,7 @@ impl Xero {
     /// [`XeroFailure::InvalidGrant`]: it was used more than 30 minutes ago, not used for 60 days, or revoked.
     pub async fn refresh(&self, refresh: &RefreshToken) -> Result<Grant, XeroFailure> {
         let asked_at = (self.clock)();
-        let http = |request| self.token_call(request);
+        let http = self.token_calls();
         let tokens = self
             .oauth
             .exchange_refresh_token(refresh)
@@ -167,6 +171,16 @@ impl Xero {
         };
         let answer = self.call(Repeat::Never, request).await?;
         answer.success().map(|_| ())
+    }
+
+    /// Our HTTP client, as `oauth2` takes one. Boxed and without borrows: a handler's future has to be `Send`, which the
+    /// compiler does not see through `oauth2`'s lifetimes.
+    fn token_calls(&self) -> impl Fn(HttpRequest) -> TokenCall {
+        let xero = self.clone();
+        move |request| {
+            let xero = xero.clone();
+            Box::pin(async move { xero.token_call(request).await })
+        }
     }
 
     /// A call of `oauth2`'s, by our HTTP client.
