@@ -271,26 +271,43 @@ fn names_and_addresses_of_every_script_are_imported_as_they_were_sent() {
 /// organisation from being read.
 #[test]
 fn requirement_10_one_odd_record_is_one_line_and_holds_up_nobody_else() {
-    let odd: [fn(&mut Employee); 12] = [
-        |it| *it = Employee::default(),
-        |it| it.id = None,
-        |it| it.first_name = None,
-        |it| it.last_name = Some(" ".to_owned()),
-        |it| it.last_name = Some("L\0ee".to_owned()),
-        |it| it.email = None,
-        |it| it.email = Some(String::new()),
-        |it| it.email = Some("none".to_owned()),
-        |it| it.email = Some(address(1)),
-        |it| it.email = Some("x".repeat(100_000)),
-        |it| it.status = Some("TERMINATED".to_owned()),
-        |it| it.status = Some("PARENTAL_LEAVE".to_owned()),
+    use ProblemCode::*;
+    let odd: [(fn(&mut Employee), &[ProblemCode]); 12] = [
+        (|it| *it = Employee::default(), &[MissingValue; 4]),
+        (|it| it.id = None, &[MissingValue]),
+        (|it| it.first_name = None, &[MissingValue]),
+        (|it| it.last_name = Some(" ".to_owned()), &[MissingValue]),
+        (
+            |it| it.last_name = Some("L\0ee".to_owned()),
+            &[ForbiddenCharacter],
+        ),
+        (|it| it.email = None, &[MissingValue]),
+        (|it| it.email = Some(String::new()), &[MissingValue]),
+        (|it| it.email = Some("none".to_owned()), &[InvalidEmail]),
+        (|it| it.email = Some(address(1)), &[DuplicateEmployee]),
+        (|it| it.email = Some("x".repeat(100_000)), &[ValueTooLong]),
+        (
+            |it| it.status = Some("TERMINATED".to_owned()),
+            &[EmployeeTerminated],
+        ),
+        (
+            |it| it.status = Some("PARENTAL_LEAVE".to_owned()),
+            &[EmployeeStatusUnknown],
+        ),
     ];
-    for (nth, spoil) in odd.into_iter().enumerate() {
+    for (nth, (spoil, expected)) in odd.into_iter().enumerate() {
         let mut people = employees(5);
         spoil(&mut people[2]);
         let mut portal = Portal::default();
         let plan = portal.plan(&people, None);
         assert_eq!(portal.apply(&plan, true), ids([1, 2, 4, 5]), "case {nth}");
+        let said: Vec<_> = plan
+            .people
+            .iter()
+            .map(codes)
+            .filter(|it| !it.is_empty())
+            .collect();
+        assert_eq!(said, [expected], "case {nth}");
         let report = ImportReport::new(plan, &HashMap::new());
         assert_eq!(report.counts().not_processed, 1, "case {nth}");
         assert_eq!(records(&report.rejected()).len(), 1, "case {nth}");
