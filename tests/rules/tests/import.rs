@@ -272,7 +272,9 @@ fn names_and_addresses_of_every_script_are_imported_as_they_were_sent() {
 #[test]
 fn requirement_10_one_odd_record_is_one_line_and_holds_up_nobody_else() {
     use ProblemCode::*;
-    let odd: [(fn(&mut Employee), &[ProblemCode]); 12] = [
+    /// How a record is odd, and what is said of it.
+    type Odd = (fn(&mut Employee), &'static [ProblemCode]);
+    let odd: [Odd; 12] = [
         (|it| *it = Employee::default(), &[MissingValue; 4]),
         (|it| it.id = None, &[MissingValue]),
         (|it| it.first_name = None, &[MissingValue]),
