@@ -218,10 +218,14 @@ def wanted_port() -> int | None:
         return None
     if not (wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= 65535):
         raise Failure(f"PORT is {wanted}: not a port")
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", int(wanted))) == 0:
-            raise Failure(f"port {wanted} is taken; choose another by PORT, or leave it out")
+    if is_taken(int(wanted)):
+        raise Failure(f"port {wanted} is taken; choose another by PORT, or leave it out")
     return int(wanted)
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:
@@ -300,7 +304,10 @@ def start_xero(built: Path) -> int:
     process = read_process() or {}
     if "xero_pid" in process:
         end_groups([process["xero_pid"]])
-    port = free_port()
+    # Where it was, if it was: the stack knows that address.
+    port = process.get("xero_port")
+    if port is None or is_taken(port):
+        port = free_port()
     XERO.unlink(missing_ok=True)
     shutil.copy2(built, XERO)
     with XERO_LOG.open("wb") as log:
