@@ -281,6 +281,22 @@ impl FeedTable {
         }
     }
 
+    /// Gives back what a portal is connected by that is given up: nothing is imported any more. `false`: it is being
+    /// changed at this moment.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read or written.
+    pub async fn give_xero_up(&self, portal: PortalId, now: Timestamp) -> Result<bool, CallFailed> {
+        const WHAT: &str = "give the connection with Xero up";
+        let import = self.delete_of(WHAT, &Key::xero_import(portal))?;
+        self.write(WHAT, [import]).await?;
+        match self.xero_connection(portal).await? {
+            Some(connection) => self.return_xero(portal, &connection, now, None).await,
+            None => Ok(true),
+        }
+    }
+
     /// The parts of a transaction by which a connection becomes one that is to be given back.
     pub(super) fn returning(
         &self,
