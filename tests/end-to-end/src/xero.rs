@@ -50,13 +50,13 @@ impl Browser {
             .http
             .post(self.url(&path))
             .bearer_auth(self.stack.token("operator"));
-        authorise_url(self.send(request).await)
+        authorise_url(&self.send(request).await)
     }
 
     /// Begins to sign up: nobody is signed in, and no portal is there. Where to sign in at Xero.
     pub async fn sign_up(&mut self, body: &Value) -> String {
         let request = self.http.post(self.url("/xero/signup")).json(body);
-        authorise_url(self.send(request).await)
+        authorise_url(&self.send(request).await)
     }
 
     /// Goes where Xero has sent it: to the callback.
@@ -119,7 +119,7 @@ impl Browser {
     }
 }
 
-fn authorise_url(answered: Answered) -> String {
+fn authorise_url(answered: &Answered) -> String {
     assert!((200..300).contains(&answered.status), "{answered:?}");
     answered.body["authorise_url"].as_str().unwrap().to_owned()
 }
