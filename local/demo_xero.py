@@ -57,7 +57,8 @@ def tell(stack: dict) -> None:
 
     heading("Olive Harper of Harbour Café signs up, with Xero")
     browser = Browser()
-    signup = browser.open("POST", f"{stack['outputs']['ApiUrl']}/xero/signup", {})
+    company = {"name": "Harbour Café", "country": "AU"}
+    signup = browser.open("POST", f"{stack['outputs']['ApiUrl']}/xero/signup", company)
     back = allow(browser, xero, signup["authorise_url"], user, tenant)
     portal = portal_of(back)
     print(f"  She is sent to {back}")

@@ -275,7 +275,7 @@ def write_environment(endpoint: str, xero: str, outputs: dict[str, str]) -> None
         "XERO_SCOPES": XERO_SCOPES,
         "XERO_PKCE": "true",
         "XERO_COURSES": json.dumps(XERO_COURSES),
-        "TOKENS_KEY": outputs.get("XeroTokensKeyArn", ""),
+        "TOKENS_KEY": outputs["XeroTokensKeyArn"],
     }
     write(FUNCTIONS_ENV, "".join(f"{name}='{value}'\n" for name, value in environment.items()))
 

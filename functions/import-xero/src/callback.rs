@@ -36,9 +36,9 @@ const VERIFIER_CHARS: RangeInclusive<usize> = 43..=128;
         ("error" = Option<String>, Query, description = "Xero's word that it was not."),
     ),
     responses(
-        (status = 200, description = "Connected, signed up, or cancelled: a page that says so.",
+        (status = 200, description = "Cancelled: a page that says so. Connected or signed up, if the stack has no page.",
             content_type = "text/html", body = String),
-        (status = 303, description = "Connected: the way to the portal's page."),
+        (status = 303, description = "Connected or signed up: the way to the portal's page."),
         (status = 400, description = "Nobody is expected back like this: a page that says so.",
             content_type = "text/html", body = String),
         (status = 409, description = "An import is running, or there is an account: a page that says so.",
@@ -69,6 +69,10 @@ pub(crate) async fn come_back(
         Ok(Came::ToPortal(portal)) => match portal_url {
             Some(url) => to_portal(&page_of(url, portal)),
             None => Page::Connected.response(None, None),
+        },
+        Ok(Came::ToNewPortal(portal)) => match portal_url {
+            Some(url) => to_portal(&format!("{}?signed_up", page_of(url, portal))),
+            None => Page::SignedUp.response(None, None),
         },
         Ok(Came::To(page)) => page.response(portal_url, portal),
         Err(failure) => broken(&context, failure, portal),
@@ -101,6 +105,8 @@ fn broken(context: &Context, failure: Failure, portal: Option<PortalId>) -> Resp
 enum Came {
     /// The portal is connected.
     ToPortal(PortalId),
+    /// There is a new one, and its administrator has a mail.
+    ToNewPortal(PortalId),
     /// A page says what came of it.
     To(Page),
 }
@@ -246,7 +252,7 @@ async fn signed_up(
     if !stored.await? {
         feed.keep_to_return(portal, &connection, now).await?;
     } else if sign_up::make(context, accounts, portal, applicant, name, country).await? {
-        return Ok(Came::To(Page::SignedUp));
+        return Ok(Came::ToNewPortal(portal));
     } else {
         feed.return_xero(portal, &connection, now, None).await?;
     }
