@@ -7,11 +7,15 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/target/local/sam
 PYTHON := python3
 TOOLS := target/local/venv-tools/bin
 
-.PHONY: demo test up down redrive watch lint unit validate end-to-end ask chaos audit
+.PHONY: demo demo-xero test up down redrive watch lint unit validate end-to-end ask chaos audit
 
 ## The whole story on the local cloud, from an empty portal to the report. Ends with the cloud down again.
 demo:
 	@$(PYTHON) local/cloud.py demo
+
+## The same of the Xero import, with a fake Xero: connect, consent, preview, import, connection given back.
+demo-xero:
+	@$(PYTHON) local/cloud.py demo-xero
 
 ## Everything that is checked before a change is merged.
 test: lint unit

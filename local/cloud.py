@@ -1,11 +1,12 @@
-"""The local cloud: `up` starts it and deploys the stack to it, `down` ends it and removes its traces;
-`demo`, `test`, `ask` and `chaos` run against it, and end it again if they had to start it. `redrive` is an operator's, and
-is about a stack on AWS if it is told which.
+"""The local cloud: `up` starts it, and a fake Xero beside it, and deploys the stack to it, `down` ends both and removes
+their traces; `demo`, `demo-xero`, `test`, `ask` and `chaos` run against it, and end it again if they had to start it.
+`redrive` is an operator's, and is about a stack on AWS if it is told which.
 
-Needs nothing but Python 3.10: the cloud and the tools are installed into virtual environments of their
+Needs nothing but Python 3.10 and cargo: the cloud and the tools are installed into virtual environments of their
 own below target/local. What needs those tools, building and deploying, is in deploy.py beside this file.
 """
 
+import filecmp
 import hashlib
 import http.client
 import json
@@ -27,7 +28,10 @@ CLOUD_VENV = LOCAL / "venv-cloud"
 TOOLS_VENV = LOCAL / "venv-tools"
 TMP = LOCAL / "tmp"
 LOG = LOCAL / "cloud.log"
-# The process and the port of the running cloud.
+# The fake Xero. It runs from here, by which it is known to be ours, and whatever is built meanwhile.
+XERO = LOCAL / "fake-xero"
+XERO_LOG = LOCAL / "xero.log"
+# The process and the port of the running cloud, and of the fake Xero.
 PROCESS = LOCAL / "cloud.json"
 STACK = LOCAL / "stack.json"
 # The environment of functions that run outside the cloud.
@@ -48,7 +52,10 @@ def say(text: str, since: float) -> None:
 
 
 def main() -> int:
-    commands = {"up": up, "down": down, "ready": ready, "demo": demo, "test": test, "ask": ask, "chaos": chaos, "redrive": redrive}
+    commands = {
+        "up": up, "down": down, "ready": ready, "demo": demo, "demo-xero": demo_xero, "test": test, "ask": ask,
+        "chaos": chaos, "redrive": redrive,
+    }  # fmt: skip
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print(f"usage: {sys.argv[0]} {'|'.join(commands)}", file=sys.stderr)
         return 2
@@ -65,6 +72,8 @@ def up() -> int:
     if install(CLOUD_VENV, HERE / "requirements-cloud.txt", since):
         end_processes()
     install(TOOLS_VENV, HERE / "requirements-tools.txt", since)
+    say("Building the fake Xero", since)
+    built = build_xero()
 
     port = running()
     if port is None:
@@ -74,8 +83,12 @@ def up() -> int:
         start(port)
     else:
         say(f"The local cloud is up already, on port {port}", since)
+    xero = running_xero(built)
+    if xero is None:
+        xero = start_xero(built)
+        say(f"The fake Xero is up, on port {xero}", since)
 
-    deploy = [TOOLS_VENV / "bin" / "python", HERE / "deploy.py", endpoint(port), str(since)]
+    deploy = [TOOLS_VENV / "bin" / "python", HERE / "deploy.py", endpoint(port), endpoint(xero), str(since)]
     return subprocess.run(deploy, cwd=ROOT, env=client_environment(port)).returncode
 
 
@@ -104,6 +117,10 @@ def ready() -> int:
 
 def demo() -> int:
     return visit([[TOOLS_VENV / "bin" / "python", HERE / "demo.py"]])
+
+
+def demo_xero() -> int:
+    return visit([[TOOLS_VENV / "bin" / "python", HERE / "demo_xero.py"]])
 
 
 def test() -> int:
@@ -201,10 +218,14 @@ def wanted_port() -> int | None:
         return None
     if not (wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= 65535):
         raise Failure(f"PORT is {wanted}: not a port")
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", int(wanted))) == 0:
-            raise Failure(f"port {wanted} is taken; choose another by PORT, or leave it out")
+    if is_taken(int(wanted)):
+        raise Failure(f"port {wanted} is taken; choose another by PORT, or leave it out")
     return int(wanted)
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:
@@ -244,7 +265,7 @@ def start(port: int) -> None:
         )
     PROCESS.write_text(json.dumps({"pid": process.pid, "port": port}))
     deadline = time.monotonic() + START_SECONDS
-    while not healthy(port):
+    while not healthy(port, "/_ministack/health"):
         if process.poll() is not None or time.monotonic() > deadline:
             raise Failure(f"the local cloud did not start; see {LOG.relative_to(ROOT)}")
         time.sleep(0.1)
@@ -253,9 +274,60 @@ def start(port: int) -> None:
 def running() -> int | None:
     """The port of the cloud that this project started, if it is up and well."""
     process = read_process()
-    if process and group_is_ours(process["pid"]) and healthy(process["port"]):
+    if process and group_is_ours(process["pid"]) and healthy(process["port"], "/_ministack/health"):
         return process["port"]
     return None
+
+
+def build_xero() -> Path:
+    """The executable; where cargo puts it is told by cargo."""
+    command = ["cargo", "build", "--workspace", "--bin", "fake-xero", "--locked", "--message-format", "json-render-diagnostics"]
+    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if built.returncode != 0:
+        raise Failure(f"this failed: {' '.join(command)}")
+    messages = [json.loads(line) for line in built.stdout.splitlines()]
+    return next(Path(message["executable"]) for message in messages if message.get("executable"))
+
+
+def running_xero(built: Path) -> int | None:
+    """The port of the fake Xero that this project started, if it is up, well, and what was built last."""
+    process = read_process() or {}
+    if "xero_pid" not in process or not group_is_ours(process["xero_pid"]):
+        return None
+    if not healthy(process["xero_port"], "/fake/health") or not filecmp.cmp(built, XERO, shallow=False):
+        return None
+    return process["xero_port"]
+
+
+def start_xero(built: Path) -> int:
+    """In the place of one that runs already, if there is one. Whom that one knew is forgotten."""
+    process = read_process() or {}
+    if "xero_pid" in process:
+        end_groups([process["xero_pid"]])
+    # Where it was, if it was: the stack knows that address.
+    port = process.get("xero_port")
+    if port is None or is_taken(port):
+        port = free_port()
+    XERO.unlink(missing_ok=True)
+    shutil.copy2(built, XERO)
+    with XERO_LOG.open("wb") as log:
+        # A session of its own, as the cloud has.
+        fake = subprocess.Popen(
+            [XERO, str(port)],
+            cwd=LOCAL,
+            env=plain_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    PROCESS.write_text(json.dumps(process | {"xero_pid": fake.pid, "xero_port": port}))
+    deadline = time.monotonic() + START_SECONDS
+    while not healthy(port, "/fake/health"):
+        if fake.poll() is not None or time.monotonic() > deadline:
+            raise Failure(f"the fake Xero did not start; see {XERO_LOG.relative_to(ROOT)}")
+        time.sleep(0.1)
+    return port
 
 
 def read_process() -> dict[str, int] | None:
@@ -265,10 +337,10 @@ def read_process() -> dict[str, int] | None:
         return None
 
 
-def healthy(port: int) -> bool:
+def healthy(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.request("GET", "/_ministack/health")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
@@ -277,16 +349,21 @@ def healthy(port: int) -> bool:
 
 
 def end_processes() -> None:
-    """Ends the cloud and its functions, which are one process group. The stack is gone with it."""
-    process = read_process()
-    for ending in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + STOP_SECONDS
-        if process and group_is_ours(process["pid"]):
-            os.killpg(process["pid"], ending)
-        while process and group_is_ours(process["pid"]) and time.monotonic() < deadline:
-            time.sleep(0.1)
+    """Ends the cloud and its functions, which are one process group, and the fake Xero. The stack is gone with them."""
+    process = read_process() or {}
+    end_groups([process[group] for group in ("pid", "xero_pid") if group in process])
     PROCESS.unlink(missing_ok=True)
     STACK.unlink(missing_ok=True)
+
+
+def end_groups(groups: list[int]) -> None:
+    for ending in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + STOP_SECONDS
+        for group in groups:
+            if group_is_ours(group):
+                os.killpg(group, ending)
+        while any(group_is_ours(group) for group in groups) and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 def group_is_ours(group: int) -> bool:

@@ -1,6 +1,7 @@
 """Builds the functions, deploys the stack to the running local cloud and makes two accounts to sign in with.
 
-Started by cloud.py, with the Python that has boto3 and SAM: `deploy.py <endpoint> <start of the clock>`.
+Started by cloud.py, with the Python that has boto3 and SAM:
+`deploy.py <endpoint> <where the fake Xero is> <start of the clock>`.
 What it leaves for others is target/local/stack.json.
 """
 
@@ -31,6 +32,22 @@ PARAMETERS = {
     "PortalUrl": "https://portal.go1.example",
 }
 
+# On AWS the address of an API is known once it is there. Here it is known before: Xero is told where to send
+# browsers back to by a parameter of the stack.
+API_ID = "feed"
+# What the fake Xero knows of our app (tests/fake-xero/src/lib.rs).
+XERO_CLIENT_ID, XERO_CLIENT_SECRET = "fake-client", "fake-secret"
+XERO_SECRET_ID = "local/xero"
+XERO_SCOPES = "openid profile email offline_access accounting.settings.read payroll.employees.read"
+# Those that whoever is imported from Xero is assigned.
+XERO_COURSES = [
+    {"learning_id": 9001, "title": "Workplace health and safety"},
+    {"learning_id": 9002, "title": "Preventing bullying and harassment"},
+    {"learning_id": 9003, "title": "Privacy at work"},
+    {"learning_id": 9004, "title": "Recognising phishing"},
+    {"learning_id": 9005, "title": "Manual handling"},
+]
+
 PORTAL_ID = "1001"
 # Group, and at the same time the name of the token: its address and its other attributes.
 ACCOUNTS = {
@@ -40,18 +57,19 @@ ACCOUNTS = {
 
 
 def main() -> int:
-    endpoint, since = sys.argv[1], float(sys.argv[2])
+    endpoint, xero, since = sys.argv[1], sys.argv[2], float(sys.argv[3])
     try:
         say("Building the functions", since)
         build()
         say("Deploying the stack", since)
-        deploy()
+        keep_xero_secret()
+        deploy(PARAMETERS | xero_parameters(endpoint, xero))
         verify_sender()
         outputs = read_outputs(endpoint)
         say("Making the accounts", since)
         tokens = make_accounts(outputs["UserPoolId"], outputs["UserPoolClientId"])
-        write_stack(endpoint, outputs, tokens)
-        write_environment(endpoint, outputs)
+        write_stack(endpoint, xero, outputs, tokens)
+        write_environment(endpoint, xero, outputs)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
@@ -64,7 +82,34 @@ def build() -> None:
     run(["cargo", "lambda", "build", "--locked", "--compiler", "cargo", "--lambda-dir", BINARIES])
 
 
-def deploy() -> None:
+def keep_xero_secret() -> None:
+    """On AWS it is there before the stack, too: whoever registers the app at Xero puts it there."""
+    vault = boto3.client("secretsmanager")
+    try:
+        vault.create_secret(Name=XERO_SECRET_ID, SecretString=XERO_CLIENT_SECRET)
+    except vault.exceptions.ResourceExistsException:
+        pass
+
+
+def xero_parameters(endpoint: str, xero: str) -> dict[str, str]:
+    """Parameters of the template; one that it does not have is left out by SAM."""
+    return {
+        "XeroClientId": XERO_CLIENT_ID,
+        "XeroSecretId": XERO_SECRET_ID,
+        "XeroRedirectUri": f"{api_url(endpoint)}/xero/callback",
+        "XeroLoginUrl": xero,
+        "XeroIdentityUrl": xero,
+        "XeroApiUrl": xero,
+        "XeroCourses": json.dumps(XERO_COURSES),
+    }
+
+
+def api_url(endpoint: str) -> str:
+    # http://<api>.execute-api.127.0.0.1:<port> is no name that resolves; the cloud has a path for it.
+    return f"{endpoint}/_aws/execute-api/{API_ID}/$default"
+
+
+def deploy(parameters: dict[str, str]) -> None:
     TEMPLATE.write_text(yaml_dump(with_built_binaries((ROOT / "template.yaml").read_text())))
     boto3.client("s3").create_bucket(Bucket=ARTIFACTS_BUCKET)
     command = [
@@ -77,7 +122,8 @@ def deploy() -> None:
         "--no-fail-on-empty-changeset",
         # A stack that failed at birth could not be deployed over.
         "--on-failure", "DELETE",
-        "--parameter-overrides", *(f'{name}="{value}"' for name, value in PARAMETERS.items()),
+        # SAM takes them apart as a shell would: in quotation marks, those inside behind backslashes.
+        "--parameter-overrides", *(f"{name}={json.dumps(value)}" for name, value in parameters.items()),
     ]  # fmt: skip
     # SAM keeps notes about itself, in the home directory unless told otherwise.
     environment = os.environ | {"__SAM_CLI_APP_DIR": str(LOCAL / "sam"), "TMPDIR": str(LOCAL / "tmp")}
@@ -99,6 +145,8 @@ def with_built_binaries(text: str) -> dict:
             allow_users(resource["Properties"]["Policies"])
         elif resource["Type"] == "AWS::IAM::Policy":
             allow_mails(resource["Properties"]["PolicyDocument"])
+        elif resource["Type"] == "AWS::ApiGatewayV2::Api":
+            resource["Properties"].setdefault("Tags", {})["ms-custom-id"] = API_ID
     return template
 
 
@@ -145,9 +193,9 @@ def verify_sender() -> None:
 def read_outputs(endpoint: str) -> dict[str, str]:
     stack = boto3.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    # http://<api>.execute-api.127.0.0.1:<port> is no name that resolves; the cloud has a path for it.
-    api = outputs["ApiUrl"].removeprefix("http://").split(".")[0]
-    outputs["ApiUrl"] = f"{endpoint}/_aws/execute-api/{api}/$default"
+    if not outputs["ApiUrl"].startswith(f"http://{API_ID}."):
+        raise Failure("the running cloud has an API of another name from an earlier time: `make down`, then `make up`")
+    outputs["ApiUrl"] = api_url(endpoint)
     return outputs
 
 
@@ -182,7 +230,7 @@ def new_password() -> str:
     return "".join(secrets.choice(kind) for kind in kinds) + secrets.token_urlsafe(24)
 
 
-def write_stack(endpoint: str, outputs: dict[str, str], tokens: dict[str, str]) -> None:
+def write_stack(endpoint: str, xero: str, outputs: dict[str, str], tokens: dict[str, str]) -> None:
     stack = {
         "endpoint": endpoint,
         "region": REGION,
@@ -192,11 +240,12 @@ def write_stack(endpoint: str, outputs: dict[str, str], tokens: dict[str, str]) 
         "outputs": outputs,
         "tokens": tokens,
         "portal_id": PORTAL_ID,
+        "xero": {"url": xero},
     }
     write(STACK, json.dumps(stack, indent=2))
 
 
-def write_environment(endpoint: str, outputs: dict[str, str]) -> None:
+def write_environment(endpoint: str, xero: str, outputs: dict[str, str]) -> None:
     """What `cargo lambda watch` gives the functions: what the template would, and where the local cloud is."""
     environment = {
         "AWS_ENDPOINT_URL": endpoint,
@@ -217,8 +266,18 @@ def write_environment(endpoint: str, outputs: dict[str, str]) -> None:
         "PORTAL_URL": PARAMETERS["PortalUrl"],
         "ERASE_DATA_FUNCTION": outputs["EraseDataFunctionName"],
         "USER_POOL_ID": outputs["UserPoolId"],
+        "XERO_CLIENT_ID": XERO_CLIENT_ID,
+        "XERO_SECRET_ID": XERO_SECRET_ID,
+        "XERO_REDIRECT_URI": f"{api_url(endpoint)}/xero/callback",
+        "XERO_LOGIN_URL": xero,
+        "XERO_IDENTITY_URL": xero,
+        "XERO_API_URL": xero,
+        "XERO_SCOPES": XERO_SCOPES,
+        "XERO_PKCE": "true",
+        "XERO_COURSES": json.dumps(XERO_COURSES),
+        "TOKENS_KEY": outputs.get("XeroTokensKeyArn", ""),
     }
-    write(FUNCTIONS_ENV, "".join(f"{name}={value}\n" for name, value in environment.items()))
+    write(FUNCTIONS_ENV, "".join(f"{name}='{value}'\n" for name, value in environment.items()))
 
 
 def write(path: Path, text: str) -> None:

@@ -241,6 +241,7 @@ pub(crate) fn signed_in(
 ) -> Result<Uuid, Response> {
     let refuse = |detail: &str| refuse::api(api, StatusCode::UNAUTHORIZED, detail);
     let access = world.access.get(caller.bearer());
+    let access = access.filter(|access| !access.revoked);
     let access = access.ok_or_else(|| refuse("TokenInvalidSignature"))?;
     if access.expires_at <= now {
         // As in https://github.com/XeroAPI/xero-node/issues/370: a code, and then a sentence.

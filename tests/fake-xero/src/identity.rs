@@ -159,6 +159,7 @@ fn issue(
                 consent: consent.clone(),
                 issued_at: now,
                 rotated_at: None,
+                revoked: false,
             },
         );
     }
@@ -168,6 +169,7 @@ fn issue(
         Access {
             consent,
             expires_at: now.saturating_add(lifetime).unwrap_or(now),
+            revoked: false,
         },
     );
     ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
@@ -211,7 +213,7 @@ fn identity(
 }
 
 /// A token of this form. Its signature is nobody's: what comes from the token endpoint itself need not be checked
-/// (OpenID Connect Core 1.0, 3.1.3.7, 6).
+/// (`OpenID` Connect Core 1.0, 3.1.3.7, 6).
 fn jwt(claims: &Value) -> String {
     let header = json!({"alg": "RS256", "kid": "fake", "typ": "JWT"}).to_string();
     let parts = [

@@ -463,6 +463,10 @@ async fn revoking_one_refresh_token_takes_everything_of_its_user_and_of_nobody_e
     );
     assert_eq!(scene.xero.state(other.user_id).await.connections.len(), 1);
     assert_eq!(revoke(CLIENT_SECRET).await, 200);
+    let (status, _) = scene.get("/connections", &tokens.access, "").await;
+    assert_eq!(status, 401);
+    let last = scene.xero.calls_of(scene.user.user_id).await.calls.pop();
+    assert_eq!(last.map(|call| call.route), Some(Route::Connections));
 }
 
 #[tokio::test]

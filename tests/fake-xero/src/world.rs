@@ -77,6 +77,8 @@ pub(crate) struct Code {
 pub(crate) struct Access {
     pub consent: Consent,
     pub expires_at: Timestamp,
+    /// It is kept, so that it is known whose it was.
+    pub revoked: bool,
 }
 
 /// A refresh token.
@@ -84,6 +86,8 @@ pub(crate) struct Refresh {
     pub consent: Consent,
     pub issued_at: Timestamp,
     pub rotated_at: Option<Timestamp>,
+    /// It is kept, so that it is known whose it was.
+    pub revoked: bool,
 }
 
 impl Code {
@@ -94,10 +98,11 @@ impl Code {
 
 impl Refresh {
     pub(crate) fn is_dead(&self, now: Timestamp) -> bool {
-        match self.rotated_at {
+        let outlived = match self.rotated_at {
             Some(rotated_at) => now.duration_since(rotated_at) > REFRESH_GRACE,
             None => now.duration_since(self.issued_at) > REFRESH_LIFE,
-        }
+        };
+        outlived || self.revoked
     }
 }
 
@@ -137,9 +142,12 @@ impl World {
     pub(crate) fn revoke(&mut self, user: Uuid) {
         self.connections
             .retain(|connection| connection.user != user);
-        self.refresh
-            .retain(|_, refresh| refresh.consent.user != user);
-        self.access.retain(|_, access| access.consent.user != user);
+        for refresh in self.refresh.values_mut() {
+            refresh.revoked |= refresh.consent.user == user;
+        }
+        for access in self.access.values_mut() {
+            access.revoked |= access.consent.user == user;
+        }
     }
 
     /// What our app has of a user.
@@ -154,7 +162,7 @@ impl World {
             .iter()
             .filter(|refresh| refresh.rotated_at.is_some())
             .count();
-        let access = self.access.values();
+        let access = self.access.values().filter(|access| !access.revoked);
         UserState {
             connections: connections
                 .filter(|connection| connection.user == user)
