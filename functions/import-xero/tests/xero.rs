@@ -348,6 +348,19 @@ async fn requirement_12_the_configured_scopes_are_enough_for_every_call_and_less
     assert!(xero.organisation(&access, &tenant).await.is_ok());
 }
 
+#[tokio::test]
+async fn tokens_can_be_had_by_a_handler_that_moves_between_threads() {
+    let scene = Scene::new().await;
+    let tenant = scene.organisation(Vec::new()).await;
+    let code = scene.code(&[tenant]).await;
+    let xero = scene.xero.clone();
+    let tokens = tokio::spawn(async move {
+        let grant = xero.exchange(code, verifier()).await?;
+        xero.refresh(&grant.refresh).await
+    });
+    assert!(tokens.await.unwrap().is_ok());
+}
+
 // Connections
 
 #[tokio::test]

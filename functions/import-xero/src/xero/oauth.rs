@@ -8,15 +8,16 @@ use super::call::{Answer, Repeat};
 use super::failure::{Cause, XeroFailure};
 use super::identity::{self, Identity};
 use super::ids::{AuthEventId, XeroUserId};
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use oauth2::basic::{
     BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
     BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
-    AccessToken, AuthUrl, AuthorizationCode, Client, ClientId, CsrfToken, EndpointNotSet,
-    EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
+    AccessToken, AsyncHttpClient, AuthUrl, AuthorizationCode, Client, ClientId, CsrfToken,
+    EndpointNotSet, EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
     StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
@@ -117,7 +118,7 @@ impl Xero {
         if self.app.pkce {
             request = request.set_pkce_verifier(verifier);
         }
-        let http = |request| self.token_call(request);
+        let http = TokenCalls(self);
         let tokens = request.request_async(&http).await.map_err(refused)?;
         let refresh = tokens
             .refresh_token()
@@ -140,7 +141,7 @@ impl Xero {
     /// [`XeroFailure::InvalidGrant`]: it was used more than 30 minutes ago, not used for 60 days, or revoked.
     pub async fn refresh(&self, refresh: &RefreshToken) -> Result<Grant, XeroFailure> {
         let asked_at = (self.clock)();
-        let http = |request| self.token_call(request);
+        let http = TokenCalls(self);
         let tokens = self
             .oauth
             .exchange_refresh_token(refresh)
@@ -168,20 +169,31 @@ impl Xero {
         let answer = self.call(Repeat::Never, request).await?;
         answer.success().map(|_| ())
     }
+}
 
-    /// A call of `oauth2`'s, by our HTTP client.
-    async fn token_call(&self, request: HttpRequest) -> Result<HttpResponse, XeroFailure> {
+/// How `oauth2` makes its calls: by our HTTP client. A closure in its place would do the same, but then the compiler
+/// cannot tell that what calls it is `Send`.
+struct TokenCalls<'x>(&'x Xero);
+
+impl<'c> AsyncHttpClient<'c> for TokenCalls<'_> {
+    type Error = XeroFailure;
+    type Future = BoxFuture<'c, Result<HttpResponse, XeroFailure>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        let TokenCalls(xero) = self;
         let (parts, body) = request.into_parts();
-        let request = || {
-            self.http
-                .post(self.at.token.clone())
-                .headers(parts.headers.clone())
-                .body(body.clone())
-        };
-        let Answer { status, body } = self.call(Repeat::Never, request).await?;
-        let mut response = HttpResponse::new(body);
-        *response.status_mut() = status;
-        Ok(response)
+        Box::pin(async move {
+            let request = || {
+                xero.http
+                    .post(xero.at.token.clone())
+                    .headers(parts.headers.clone())
+                    .body(body.clone())
+            };
+            let Answer { status, body } = xero.call(Repeat::Never, request).await?;
+            let mut response = HttpResponse::new(body);
+            *response.status_mut() = status;
+            Ok(response)
+        })
     }
 }
 
