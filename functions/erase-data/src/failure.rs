@@ -15,6 +15,9 @@ pub(crate) enum Failure {
     /// A call to AWS did not work.
     #[error(transparent)]
     Call(#[from] CallFailed),
+    /// Somebody else changes the same at this moment, again and again.
+    #[error("something is being changed that is to be erased")]
+    Changed,
     /// Somebody else has the portal's lease by now.
     #[error("the lease of the portal was lost")]
     LeaseLost,
@@ -31,6 +34,7 @@ impl From<Failure> for Diagnostic {
         let kind = match failure {
             Failure::MalformedEvent => "MalformedEvent",
             Failure::Call(_) => "CallFailed",
+            Failure::Changed => "Changed",
             Failure::LeaseLost => "LeaseLost",
         };
         Diagnostic {

@@ -54,8 +54,11 @@ pub(crate) async fn erase(
         .await?;
     objects += context.files.delete_all(&format!("{portal}/")).await?;
     let accounts = delete_accounts(context, portal).await?;
-    // Uploads, mappings, credentials, assignments, and whatever else there is; connections to other systems are given
-    // back before what they are known by goes here.
+    // Before the tokens would go with the rest: `import-xero` gives it back to Xero, which may take longer than this.
+    if !feed.give_xero_up(portal, (context.clock)()).await? {
+        return Err(Failure::Changed);
+    }
+    // Uploads, mappings, credentials, assignments, and whatever else there is.
     let items = feed.delete_portals_items(portal).await?;
     // Of what was sent under an earlier lease a request may have arrived since.
     let late = context.users.delete_all(portal).await? + feed.delete_portals_items(portal).await?;

@@ -89,6 +89,7 @@ impl Pass<'_> {
         // A file may have created them anew: what is theirs now stays theirs.
         if !users.exists(portal, user_id).await? {
             feed.delete_assignments(portal, user_id).await?;
+            feed.forget_employee(portal, user_id).await?;
             let now = (self.context.clock)();
             self.traces.managers_changed += users.forget_manager(portal, user_id, now).await?;
         }

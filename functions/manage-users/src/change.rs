@@ -167,7 +167,7 @@ fn learning(user: &PortalUser, after: &Editable, groups: &Groups) -> Vec<Assignm
             learning.entry(*learning_id).or_insert(Assignment {
                 user_id: user.user_id,
                 learning_id: *learning_id,
-                group_id: *id,
+                group_id: Some(*id),
             });
         }
     }

@@ -44,7 +44,7 @@ pub(crate) struct UserAnswer {
     custom: BTreeMap<String, String>,
     /// Whether a file was about this person.
     feed_managed: bool,
-    /// What created the user: `feed` or `portal`.
+    /// What created the user: `feed` or `xero`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     source: Option<String>,

@@ -474,7 +474,7 @@ impl Writer<'_> {
                     .map(move |learning_id| Assignment {
                         user_id,
                         learning_id: *learning_id,
-                        group_id: group.id,
+                        group_id: Some(group.id),
                     })
             })
     }

@@ -105,6 +105,13 @@ impl ErasedPerson {
         Some(without)
     }
 
+    /// Whether the cell is both names: so a report of the Xero import shows who has no address there.
+    fn has_names(&self, cell: &str) -> bool {
+        let names = self.names.join(" ");
+        let cell = compared(cell);
+        cell == names || cell.strip_prefix('\'') == Some(&names)
+    }
+
     fn line(&self, of: Lines, cells: &csv::StringRecord) -> Line {
         match of {
             Lines::Rows if self.is_in_row(&cells.iter().collect::<Vec<_>>()) => Line::Goes,
@@ -112,7 +119,7 @@ impl ErasedPerson {
             Lines::Rows | Lines::Held => Line::Stays,
             Lines::Report => {
                 let identity = cells.get(1).unwrap_or_default();
-                if self.is_in(identity) || self.has_id(identity) {
+                if self.is_in(identity) || self.has_id(identity) || self.has_names(identity) {
                     Line::Goes
                 } else if cells.iter().any(|cell| self.is_in(cell)) {
                     let erased = |cell| if self.is_in(cell) { ERASED } else { cell };
@@ -323,10 +330,13 @@ mod tests {
             2,ann@x.example,created,,,,\n\
             3,bo@x.example,warning,manager_not_found,manager,Ann@x.example,\"Nobody has \"\"it\"\".\"\n\
             4,joann@x.example,updated,,first_name|last_name,,\n\
-            5,E7,disabled,,,,\n";
+            5,E7,disabled,,,,\n\
+            ,Ann LEE,not_processed,missing_value,email,,\n\
+            ,Ann,not_processed,missing_value,email,,\n";
         let expected = "row,identity,outcome,code,field,value,message\n\
             3,bo@x.example,warning,manager_not_found,manager,(erased),\"Nobody has \"\"it\"\".\"\n\
-            4,joann@x.example,updated,,first_name|last_name,,\n";
+            4,joann@x.example,updated,,first_name|last_name,,\n\
+            ,Ann,not_processed,missing_value,email,,\n";
         for parts in [1, 7, 10_000] {
             assert_eq!(erased(Lines::Report, report, parts), expected);
         }

@@ -5,11 +5,11 @@ use crate::aws::Aws;
 use crate::batch::read_batch;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
-use crate::feed::{Entry, Fence, condition_failed, in_conflict};
+use crate::feed::{Entry, Fence, UploadId, condition_failed, in_conflict};
 use crate::keys::{Item, Key, PK, SK, user_shards};
 use crate::users::READ_BATCH;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
 use mapping::edit::Editable;
 use mapping::fields::Status;
@@ -157,6 +157,25 @@ impl From<UserItem> for PortalUser {
 
 /// A part of a transaction that deletes a user, who must be as it was read.
 pub struct Deletion(pub(crate) TransactWriteItem);
+
+/// A part of a transaction that creates a user, of whose id there must be none.
+pub struct Creation(pub(crate) TransactWriteItem);
+
+/// Somebody who becomes a user of a portal, not by a file.
+pub struct NewUser {
+    /// Who.
+    pub user_id: UserId,
+    /// As it was sent, trimmed.
+    pub email: String,
+    /// Trimmed.
+    pub first_name: String,
+    /// Trimmed.
+    pub last_name: String,
+    /// What creates them, such as `xero`.
+    pub source: &'static str,
+    /// The upload that does.
+    pub upload_id: UploadId,
+}
 
 impl Directory {
     /// The table of this name.
@@ -342,6 +361,50 @@ impl Directory {
             }
         }
         Ok(Page { users, next: None })
+    }
+
+    /// Creates a learner, as a part of what else is written then.
+    ///
+    /// # Errors
+    ///
+    /// The SDK would not make it.
+    pub fn creation(
+        &self,
+        portal: PortalId,
+        user: &NewUser,
+        now: Timestamp,
+    ) -> Result<Creation, CallFailed> {
+        let key = Key::user(portal, user.user_id);
+        let mut item: Item = [
+            ("portal_id", text(portal.to_string())),
+            ("user_id", text(user.user_id.to_string())),
+            ("source", text(user.source)),
+            ("created_at", text(stamp(now))),
+            ("updated_at", text(stamp(now))),
+            ("email", text(&user.email)),
+            ("email_key", text(EmailKey::of(&user.email).as_str())),
+            ("first_name", text(&user.first_name)),
+            ("last_name", text(&user.last_name)),
+            ("status", text(Status::Active.as_str())),
+            (
+                "roles",
+                AttributeValue::Ss(vec![Role::Learner.as_str().to_owned()]),
+            ),
+            ("custom", AttributeValue::M(Item::new())),
+            ("feed_managed", AttributeValue::Bool(false)),
+            ("last_upload_id", text(user.upload_id.to_string())),
+            ("version", number(1)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        item.extend(key.item());
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(CallFailed::to("create a user"))?;
+        Ok(Creation(TransactWriteItem::builder().put(put).build()))
     }
 
     /// Deletes the user, as a part of what else is written then.

@@ -168,6 +168,75 @@ impl Key {
         }
     }
 
+    /// The portal's connection with Xero.
+    pub fn xero(portal: PortalId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: "XERO".to_owned(),
+        }
+    }
+
+    /// Somebody on the way to Xero and back.
+    pub fn xero_attempt(portal: PortalId, state_hash: &str) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("XERO_STATE#{state_hash}"),
+        }
+    }
+
+    /// A connection with Xero that is to be given back.
+    pub fn xero_return(portal: PortalId, consent: &str) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("{XERO_RETURN_PREFIX}{consent}"),
+        }
+    }
+
+    /// The import from Xero that has not ended.
+    pub fn xero_import(portal: PortalId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: "XERO_IMPORT".to_owned(),
+        }
+    }
+
+    /// What all imports from Xero came to.
+    pub fn xero_imported(portal: PortalId) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: "XERO_IMPORTED".to_owned(),
+        }
+    }
+
+    /// Which user somebody of Xero's is.
+    pub fn xero_employee(portal: PortalId, employee_id: impl fmt::Display) -> Self {
+        Key {
+            pk: portal.to_string(),
+            sk: format!("{XERO_EMPLOYEE_PREFIX}{employee_id}"),
+        }
+    }
+
+    /// That a portal has tokens of a Xero user.
+    pub fn xero_user(xero_user: &str, portal: PortalId) -> Self {
+        Key {
+            pk: Key::xero_user_partition(xero_user),
+            sk: portal.to_string(),
+        }
+    }
+
+    /// The portals that have tokens of a Xero user.
+    pub fn xero_user_partition(xero_user: &str) -> String {
+        format!("XERO_USER#{xero_user}")
+    }
+
+    /// Whose turn it is to ask an organisation of Xero's.
+    pub fn xero_calls(tenant_id: &str) -> Self {
+        Key {
+            pk: format!("XERO_ORGANISATION#{tenant_id}"),
+            sk: "CALLS".to_owned(),
+        }
+    }
+
     /// The version of an object that was claimed once. A key may be as long as a sort key (1,024 bytes),
     /// so it stands here as a hash.
     pub fn object(portal: PortalId, object_hash: &str) -> Self {
@@ -201,6 +270,15 @@ pub const ADMINISTRATOR_PREFIX: &str = "ADMINISTRATOR#";
 
 /// What the sort keys of erasures begin with.
 pub const ERASURE_PREFIX: &str = "ERASURE#";
+
+/// What the sort keys of everything about Xero begin with.
+pub const XERO_PREFIX: &str = "XERO";
+
+/// What the sort keys of connections begin with that are to be given back, which outlive their portal.
+pub const XERO_RETURN_PREFIX: &str = "XERO_RETURN#";
+
+/// What the sort keys of Xero's employees begin with.
+pub const XERO_EMPLOYEE_PREFIX: &str = "XERO_EMPLOYEE#";
 
 /// The partition key of the index `work`, which holds what is due some time.
 pub const WORK_SHARD: &str = "work_shard";

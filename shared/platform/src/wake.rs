@@ -1,6 +1,7 @@
 //! Telling `process-upload` that a portal has work: whoever queues some, or frees a lease that others may
 //! wait for, wakes it, so that nobody waits for the sweep. A wake-up that is lost costs time and nothing
-//! else: the work is in the queue. `erase-data` is told in the same way, and finds what there is to do in the table.
+//! else: the work is in the queue. `erase-data` and `import-xero` are told in the same way, and find what there is to do
+//! in the table.
 
 use crate::aws::Aws;
 use crate::failure::CallFailed;
@@ -67,6 +68,33 @@ impl EraseData {
     /// The function could not be invoked.
     pub async fn wake(&self, portal_id: PortalId) -> Result<(), CallFailed> {
         const WHAT: &str = "wake erase-data";
+        wake(WHAT, &self.client, &self.function_name, portal_id).await
+    }
+}
+
+/// The function `import-xero`.
+#[derive(Clone)]
+pub struct ImportXero {
+    client: aws_sdk_lambda::Client,
+    function_name: String,
+}
+
+impl ImportXero {
+    /// The function of this name.
+    pub fn new(aws: &Aws, function_name: String) -> Self {
+        ImportXero {
+            client: aws.lambda.clone(),
+            function_name,
+        }
+    }
+
+    /// Has the portal's import made, and given back what is to be, by an invocation of its own that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// The function could not be invoked.
+    pub async fn wake(&self, portal_id: PortalId) -> Result<(), CallFailed> {
+        const WHAT: &str = "wake import-xero";
         wake(WHAT, &self.client, &self.function_name, portal_id).await
     }
 }

@@ -13,6 +13,7 @@ mod portal;
 mod stack;
 mod traces;
 mod users;
+mod xero;
 
 pub use account::Account;
 pub use listener::{Listener, Mail};
@@ -20,3 +21,4 @@ pub use portal::{FieldLine, Portal, Upload};
 pub use stack::{Answer, Stack};
 pub use traces::{Traces, names};
 pub use users::StoredUser;
+pub use xero::{Answered, Browser};

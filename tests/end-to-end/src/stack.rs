@@ -107,6 +107,11 @@ impl Stack {
         text(&self.description["tokens"][role])
     }
 
+    /// The fake Xero that the stack was told of.
+    pub fn xero(&self) -> fake_xero::Driver {
+        fake_xero::Driver::new(&text(&self.description["xero"]["url"]))
+    }
+
     /// An S3 client.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         aws_sdk_s3::Client::new(&self.config)

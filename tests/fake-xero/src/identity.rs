@@ -175,7 +175,7 @@ fn issue(
     ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
 
-/// The claims of an ID token (<https://developer.xero.com/documentation/guides/oauth2/sign-up>).
+/// The claims of an ID token (<https://developer.xero.com/documentation/guides/oauth2/token-types>).
 fn identity(
     world: &World,
     issuer: &str,

@@ -6,11 +6,11 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
-/// An access token's, <https://developer.xero.com/documentation/guides/oauth2/token-types>.
+/// An access token's (<https://developer.xero.com/faq/oauth2>).
 pub(crate) const ACCESS_SECONDS: i64 = 1800;
-/// Of a refresh token that nobody uses, from the same page.
+/// Of a refresh token that nobody uses (the same page).
 const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(60 * 24);
-/// In which a refresh token that was used is taken once more, from the same page.
+/// In which a refresh token that was used is still taken (the same page).
 const REFRESH_GRACE: SignedDuration = SignedDuration::from_mins(30);
 /// Sources say 30 seconds and 5 minutes; the fake chooses the harder one.
 const CODE_LIFE: SignedDuration = SignedDuration::from_secs(30);

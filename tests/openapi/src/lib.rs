@@ -14,9 +14,10 @@ use utoipa::openapi::{
 };
 
 /// A function behind the API, by its logical id in `template.yaml` without `Function`, and what it says.
-pub fn functions() -> [(&'static str, OpenApi); 4] {
+pub fn functions() -> [(&'static str, OpenApi); 5] {
     [
         ("ConfigureFeed", configure_feed::openapi()),
+        ("ImportXero", import_xero::openapi()),
         ("ManageUsers", manage_users::openapi()),
         ("RegenerateCredentials", regenerate_credentials::openapi()),
         ("UploadHistory", upload_history::openapi()),

@@ -8,20 +8,20 @@ use super::call::{Answer, Repeat};
 use super::failure::{Cause, XeroFailure};
 use super::identity::{self, Identity};
 use super::ids::{AuthEventId, XeroUserId};
-use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use oauth2::basic::{
     BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
     BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
-    AccessToken, AsyncHttpClient, AuthUrl, AuthorizationCode, Client, ClientId, CsrfToken,
-    EndpointNotSet, EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
+    AccessToken, AuthUrl, AuthorizationCode, Client, ClientId, CsrfToken, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
     StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::pin::Pin;
 use url::Url;
 
 /// If Xero does not say how long an access token is good for: 30 minutes, as ever.
@@ -45,6 +45,9 @@ pub struct Grant {
     /// Whose tokens these are: revoking one revokes all that this user has given our app.
     pub xero_user: Option<XeroUserId>,
 }
+
+/// A call of `oauth2`'s that is under way.
+type TokenCall = Pin<Box<dyn Future<Output = Result<HttpResponse, XeroFailure>> + Send>>;
 
 /// The answer with tokens, as Xero extends it.
 type Tokens = StandardTokenResponse<WithIdentity, BasicTokenType>;
@@ -118,7 +121,7 @@ impl Xero {
         if self.app.pkce {
             request = request.set_pkce_verifier(verifier);
         }
-        let http = TokenCalls(self);
+        let http = self.token_calls();
         let tokens = request.request_async(&http).await.map_err(refused)?;
         let refresh = tokens
             .refresh_token()
@@ -141,7 +144,7 @@ impl Xero {
     /// [`XeroFailure::InvalidGrant`]: it was used more than 30 minutes ago, not used for 60 days, or revoked.
     pub async fn refresh(&self, refresh: &RefreshToken) -> Result<Grant, XeroFailure> {
         let asked_at = (self.clock)();
-        let http = TokenCalls(self);
+        let http = self.token_calls();
         let tokens = self
             .oauth
             .exchange_refresh_token(refresh)
@@ -169,31 +172,30 @@ impl Xero {
         let answer = self.call(Repeat::Never, request).await?;
         answer.success().map(|_| ())
     }
-}
 
-/// How `oauth2` makes its calls: by our HTTP client. A closure in its place would do the same, but then the compiler
-/// cannot tell that what calls it is `Send`.
-struct TokenCalls<'x>(&'x Xero);
+    /// Our HTTP client, as `oauth2` takes one. Boxed and without borrows: a handler's future has to be `Send`, which the
+    /// compiler does not see through `oauth2`'s lifetimes.
+    fn token_calls(&self) -> impl Fn(HttpRequest) -> TokenCall {
+        let xero = self.clone();
+        move |request| {
+            let xero = xero.clone();
+            Box::pin(async move { xero.token_call(request).await })
+        }
+    }
 
-impl<'c> AsyncHttpClient<'c> for TokenCalls<'_> {
-    type Error = XeroFailure;
-    type Future = BoxFuture<'c, Result<HttpResponse, XeroFailure>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        let TokenCalls(xero) = self;
+    /// A call of `oauth2`'s, by our HTTP client.
+    async fn token_call(&self, request: HttpRequest) -> Result<HttpResponse, XeroFailure> {
         let (parts, body) = request.into_parts();
-        Box::pin(async move {
-            let request = || {
-                xero.http
-                    .post(xero.at.token.clone())
-                    .headers(parts.headers.clone())
-                    .body(body.clone())
-            };
-            let Answer { status, body } = xero.call(Repeat::Never, request).await?;
-            let mut response = HttpResponse::new(body);
-            *response.status_mut() = status;
-            Ok(response)
-        })
+        let request = || {
+            self.http
+                .post(self.at.token.clone())
+                .headers(parts.headers.clone())
+                .body(body.clone())
+        };
+        let Answer { status, body } = self.call(Repeat::Never, request).await?;
+        let mut response = HttpResponse::new(body);
+        *response.status_mut() = status;
+        Ok(response)
     }
 }
 

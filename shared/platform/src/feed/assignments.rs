@@ -2,7 +2,7 @@
 //! and for good. Written before the user is in the group that brings it: a crash in between leaves somebody
 //! with learning and no group, which the next attempt mends; the other way round the learning would be lost.
 
-use super::{FeedTable, item_of};
+use super::{FeedTable, UploadId, item_of};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::Key;
@@ -16,15 +16,15 @@ use serde::Serialize;
 /// BatchExecuteStatement's own limit.
 const BATCH: usize = 25;
 
-/// A learning item for a user, because of a group.
+/// A learning item for a user, because of a group or of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assignment {
     /// Who.
     pub user_id: UserId,
     /// What.
     pub learning_id: u64,
-    /// Why.
-    pub group_id: u64,
+    /// The group that brings it; `None`: the import does.
+    pub group_id: Option<u64>,
 }
 
 /// On whose behalf learning is assigned, and when.
@@ -40,7 +40,8 @@ struct AssignmentItem<'a> {
     portal_id: PortalId,
     user_id: UserId,
     learning_id: u64,
-    group_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<u64>,
     assigned_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     upload_id: Option<&'a str>,
@@ -61,6 +62,26 @@ impl FeedTable {
             portal: context.portal,
             upload_id: Some(&context.upload_id),
             now: context.now,
+        };
+        self.assign_by(&by, assignments).await
+    }
+
+    /// Assigns learning because of an import; what was assigned before stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written. Some may have been assigned; repeating is safe.
+    pub async fn assign_by_import(
+        &self,
+        portal: PortalId,
+        upload_id: UploadId,
+        now: Timestamp,
+        assignments: &[Assignment],
+    ) -> Result<(), CallFailed> {
+        let by = By {
+            portal,
+            upload_id: Some(&upload_id.to_string()),
+            now,
         };
         self.assign_by(&by, assignments).await
     }

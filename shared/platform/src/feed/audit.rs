@@ -113,6 +113,22 @@ pub enum Action {
         /// The user pool's name for it.
         account_id: String,
     },
+    /// The portal came into being by somebody who signed in with Xero.
+    PortalSignedUp,
+    /// The portal was connected with Xero.
+    XeroConnected,
+    /// The organisation was chosen that people are imported from.
+    XeroOrganisationChosen {
+        /// By which Xero knows it.
+        tenant_id: String,
+    },
+    /// An import was asked for.
+    XeroImportBegun {
+        /// Its record.
+        upload_id: UploadId,
+    },
+    /// The connection was given back, not by an import's end.
+    XeroDisconnected,
     /// The portal is given up: everything but this trail goes.
     OffBoardingBegun,
     /// A user was erased.

@@ -17,6 +17,7 @@ mod queue;
 mod run;
 mod settings;
 mod uploads;
+pub mod xero;
 
 pub use assignments::Assignment;
 pub use audit::{ActingAs, Action, AuditEntry, AuditId, Deed, Entry};

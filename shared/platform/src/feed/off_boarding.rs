@@ -7,7 +7,8 @@ use crate::clock::stamp;
 use crate::erasing::delete_items;
 use crate::failure::CallFailed;
 use crate::keys::{
-    AUDIT_PREFIX, Item, Key, OFF_BOARDING, PK, QUEUE_PREFIX, SK, assignment_shards, work_shard,
+    AUDIT_PREFIX, Item, Key, OFF_BOARDING, PK, QUEUE_PREFIX, SK, XERO_RETURN_PREFIX,
+    assignment_shards, work_shard,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
@@ -111,7 +112,8 @@ impl FeedTable {
             .await
     }
 
-    /// Deletes everything that the table has of the portal, but the audit trail and what an off-boarding goes on by.
+    /// Deletes everything that the table has of the portal, but the audit trail, what an off-boarding goes on by,
+    /// and connections with Xero that are still to be given back.
     ///
     /// # Errors
     ///
@@ -122,7 +124,11 @@ impl FeedTable {
             Key::lease(portal).sk,
             OFF_BOARDING.to_owned(),
         ];
-        let goes = |sk: &str| !sk.starts_with(AUDIT_PREFIX) && !kept.iter().any(|kept| kept == sk);
+        let goes = |sk: &str| {
+            let outlives = [AUDIT_PREFIX, XERO_RETURN_PREFIX];
+            !outlives.iter().any(|prefix| sk.starts_with(prefix))
+                && !kept.iter().any(|kept| kept == sk)
+        };
         let mut deleted = self.delete_where(portal.to_string(), goes).await?;
         for shard in assignment_shards(portal) {
             deleted += self.delete_where(shard, |_| true).await?;

@@ -6,8 +6,8 @@ use super::{FeedTable, LEASE, item_of, put_refused};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{
-    ERASURE_PREFIX, Key, OFF_BOARDING, PK, QUEUE_PREFIX, SK, WORK_DUE_AT, WORK_SHARD, work_shard,
-    work_shards,
+    ERASURE_PREFIX, Key, OFF_BOARDING, PK, QUEUE_PREFIX, SK, WORK_DUE_AT, WORK_SHARD, XERO_PREFIX,
+    work_shard, work_shards,
 };
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -163,7 +163,18 @@ impl FeedTable {
         &self,
         now: Timestamp,
     ) -> Result<BTreeSet<PortalId>, CallFailed> {
-        self.portals_due(now, |sk| !is_erasing(sk)).await
+        self.portals_due(now, |sk| !is_erasing(sk) && !sk.starts_with(XERO_PREFIX))
+            .await
+    }
+
+    /// Every portal where an import from Xero is due, or a connection to be given back.
+    ///
+    /// # Errors
+    ///
+    /// The index could not be read.
+    pub async fn portals_of_xero(&self, now: Timestamp) -> Result<BTreeSet<PortalId>, CallFailed> {
+        self.portals_due(now, |sk| sk.starts_with(XERO_PREFIX))
+            .await
     }
 
     /// Every portal where somebody is to be erased, or everything.

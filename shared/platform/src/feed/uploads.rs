@@ -44,6 +44,12 @@ impl UploadId {
         Self::from_digest(nothing.into(), expected_by)
     }
 
+    /// An import that this consent was given for; one at a time, so no two begin within a millisecond.
+    fn of_import(portal: PortalId, consent: &str, now: Timestamp) -> Self {
+        let import = Sha256::digest(format!("import of {portal} by {consent}"));
+        Self::from_digest(import.into(), now)
+    }
+
     fn from_digest(digest: [u8; 32], time: Timestamp) -> Self {
         let mut random = [0; 16];
         // 80 bits, as many as a ULID has beside its time.
@@ -127,6 +133,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
 pub enum UploadKind {
     /// A file in the feed bucket.
     Feed,
+    /// An import from Xero.
+    Xero,
 }
 
 /// How far an upload has come.
@@ -268,7 +276,21 @@ impl UploadRecord {
 }
 
 impl UploadRecord {
-    /// Whether there was a file; else the record stands for one that did not come.
+    /// An import from Xero that is asked for now.
+    pub fn of_import(portal_id: PortalId, consent: &str, now: Timestamp) -> Self {
+        let nothing = ObjectVersion {
+            key: String::new(),
+            version_id: None,
+            etag: String::new(),
+        };
+        UploadRecord {
+            upload_id: UploadId::of_import(portal_id, consent, now),
+            kind: UploadKind::Xero,
+            ..UploadRecord::new(portal_id, &nothing, 0, false, now)
+        }
+    }
+
+    /// Whether there was a file; else the record stands for one that did not come, or for an import.
     pub fn has_file(&self) -> bool {
         !self.key.is_empty()
     }
@@ -361,7 +383,7 @@ pub(super) struct UploadItem {
 }
 
 impl UploadItem {
-    /// Of a file that did not come. Nothing is ever done with it.
+    /// Of a file that did not come, or of an import: nothing is ever read again.
     pub(super) fn without_file(record: &UploadRecord) -> Self {
         let object = ObjectVersion {
             key: String::new(),

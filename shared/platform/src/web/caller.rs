@@ -52,12 +52,17 @@ impl Caller {
     pub fn does(&self, portal: PortalId, action: Action, at: Timestamp) -> Deed {
         Deed {
             by: self.email.clone(),
-            acting_as: match self.administers {
-                Some(own) if own == portal => ActingAs::Administrator,
-                _ => ActingAs::Operator,
-            },
+            acting_as: self.acting_as(portal),
             at,
             action,
+        }
+    }
+
+    /// As whom the caller acts for a portal that they may act for.
+    pub fn acting_as(&self, portal: PortalId) -> ActingAs {
+        match self.administers {
+            Some(own) if own == portal => ActingAs::Administrator,
+            _ => ActingAs::Operator,
         }
     }
 

@@ -35,10 +35,13 @@ use crate::metrics::Invocation;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::{Extension, Router};
+use lambda_http::lambda_runtime::Diagnostic;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Service, service_fn};
 use mapping::problem::ProblemCode;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::Value;
+use std::fmt::Debug;
 
 /// Answers every request by `routes`, and what they do not know with a refusal.
 ///
@@ -50,6 +53,49 @@ pub async fn serve(
     clock: Clock,
     routes: Router,
 ) -> Result<(), lambda_http::Error> {
+    let mut adapter = Adapter::from(measured(service, clock, routes));
+    lambda_http::lambda_runtime::run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
+        adapter.call(LambdaEvent::new(
+            sendable_query(event.payload),
+            event.context,
+        ))
+    }))
+    .await
+}
+
+/// The same for a function that others than the gateway invoke too: what is no request is `own`'s.
+///
+/// # Errors
+///
+/// The Lambda runtime ended.
+pub async fn serve_and<E: Into<Diagnostic> + Debug>(
+    service: &'static str,
+    clock: Clock,
+    routes: Router,
+    own: impl AsyncFn(LambdaEvent<Value>) -> Result<(), E>,
+) -> Result<(), lambda_http::Error> {
+    let adapter = Adapter::from(measured(service, clock, routes));
+    let (adapter, own) = (&adapter, &own);
+    lambda_http::lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let malformed = |error: serde_json::Error| Diagnostic {
+            error_type: "MalformedEvent".to_owned(),
+            // Its category alone: the message may quote the event.
+            error_message: format!("{:?}", error.classify()),
+        };
+        // The gateway's events say so, and ours do not.
+        if event.payload.get("requestContext").is_none() {
+            return own(event).await.map(|()| Value::Null).map_err(Into::into);
+        }
+        let request = serde_json::from_value(event.payload).map_err(malformed)?;
+        let event = LambdaEvent::new(sendable_query(request), event.context);
+        let Ok(answer) = adapter.clone().call(event).await;
+        serde_json::to_value(answer).map_err(malformed)
+    }))
+    .await
+}
+
+/// The routes, and what they do not know; each request prints its line.
+fn measured(service: &'static str, clock: Clock, routes: Router) -> Router {
     let measured = from_fn(move |request: Request, next: Next| async move {
         let mut invocation = Invocation::begin(service, clock);
         let answer = next.run(request).await;
@@ -61,22 +107,21 @@ pub async fn serve(
         invocation.end();
         answer
     });
-    let routes = routes
+    routes
         .fallback(async |_: AdministratorOf| Refusal::new(ProblemCode::NotFound))
         .method_not_allowed_fallback(async |_: AdministratorOf| {
             Refusal::new(ProblemCode::MethodNotAllowed)
         })
-        .layer(measured);
-    let mut adapter = Adapter::from(routes);
-    lambda_http::lambda_runtime::run(service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
-        if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload
-            && let Some(query) = &mut request.raw_query_string
-        {
-            *query = sendable(query);
-        }
-        adapter.call(event)
-    }))
-    .await
+        .layer(measured)
+}
+
+fn sendable_query(mut request: LambdaRequest) -> LambdaRequest {
+    if let LambdaRequest::ApiGatewayV2(request) = &mut request
+        && let Some(query) = &mut request.raw_query_string
+    {
+        *query = sendable(query);
+    }
+    request
 }
 
 /// A number that a route counts for the line of its invocation (`crate::metrics`), beside its answer.

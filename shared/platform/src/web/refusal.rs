@@ -1,7 +1,7 @@
 //! A request that is refused, as `application/problem+json` (RFC 9457) with a `code` of the catalogue.
 
 use crate::failure::CallFailed;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mapping::problem::{Problem, ProblemCode};
 use serde::Serialize;
@@ -12,6 +12,7 @@ pub struct Refusal {
     code: ProblemCode,
     detail: Option<String>,
     problems: Vec<Problem>,
+    retry_after_seconds: Option<u64>,
 }
 
 /// An answer of Lambda has at most 6 MB, and a person does not read more.
@@ -36,6 +37,7 @@ impl Refusal {
             code,
             detail: None,
             problems: Vec::new(),
+            retry_after_seconds: None,
         }
     }
 
@@ -45,7 +47,14 @@ impl Refusal {
             code,
             detail: Some(detail.into()),
             problems: Vec::new(),
+            retry_after_seconds: None,
         }
+    }
+
+    /// And says when to try again (RFC 9110, `Retry-After`).
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
     }
 
     /// For everything that is wrong with a request; the first one's code stands for all.
@@ -58,6 +67,7 @@ impl Refusal {
             code,
             detail: None,
             problems,
+            retry_after_seconds: None,
         }
     }
 
@@ -139,11 +149,16 @@ impl IntoResponse for Refusal {
         };
         // A struct of texts and numbers always serialises.
         let body = serde_json::to_string(&body).unwrap_or_default();
-        (
+        let mut answer = (
             status,
             [(header::CONTENT_TYPE, "application/problem+json")],
             body,
         )
-            .into_response()
+            .into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            let headers = answer.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
     }
 }

@@ -247,6 +247,8 @@ pub struct UploadRecord {
 pub enum UploadKind {
     /// A file in the bucket.
     Feed,
+    /// An import from Xero.
+    Xero,
 }
 
 /// How far an upload has come. `completed`, `completed_with_problems`, `held`, `rejected` and `failed` are ends;
@@ -355,7 +357,7 @@ pub struct AuditEntry {
     /// Of `upload_link_given`.
     #[schema(required = false)]
     pub rehearsal: bool,
-    /// Of `upload_replayed` (the new one), `hold_approved` and `hold_rejected`.
+    /// Of `upload_replayed` (the new one), `hold_approved`, `hold_rejected` and `xero_import_begun`.
     #[schema(required = false)]
     pub upload_id: UploadId,
     /// Of `upload_replayed`: the upload that is repeated.
@@ -364,6 +366,9 @@ pub struct AuditEntry {
     /// Of `administrator_made`.
     #[schema(required = false)]
     pub account_id: String,
+    /// Of `xero_organisation_chosen`.
+    #[schema(required = false)]
+    pub tenant_id: String,
     /// Of `user_changed` and `user_erased`.
     #[schema(required = false)]
     pub user_id: UserId,
@@ -412,6 +417,16 @@ pub enum AuditAction {
     HoldRejected,
     /// Somebody was given an account by which to act for the portal, or invited to theirs again.
     AdministratorMade,
+    /// The portal came into being by somebody who signed in with Xero.
+    PortalSignedUp,
+    /// The portal was connected with Xero.
+    XeroConnected,
+    /// The organisation was chosen that people are imported from.
+    XeroOrganisationChosen,
+    /// An import from Xero was asked for.
+    XeroImportBegun,
+    /// The connection with Xero was given back at somebody's wish.
+    XeroDisconnected,
     /// The portal is given up: everything but this trail goes.
     OffBoardingBegun,
     /// A user was erased.
@@ -504,7 +519,7 @@ mod tests {
         let costs = problem::ProblemCode::ALL.iter().map(|code| code.severity());
         assert_values::<Severity>(&costs.collect::<Vec<Cost>>());
         assert_values::<super::Status>(&[UserStatus::Active, UserStatus::Inactive]);
-        assert_values::<UploadKind>(&[Kind::Feed]);
+        assert_values::<UploadKind>(&[Kind::Feed, Kind::Xero]);
         assert_values::<UploadStatus>(&[
             Status::Queued,
             Status::Scanning,
@@ -580,6 +595,11 @@ mod tests {
             Action::HoldApproved { upload_id },
             Action::HoldRejected { upload_id },
             Action::AdministratorMade { account_id: text() },
+            Action::PortalSignedUp,
+            Action::XeroConnected,
+            Action::XeroOrganisationChosen { tenant_id: text() },
+            Action::XeroImportBegun { upload_id },
+            Action::XeroDisconnected,
             Action::OffBoardingBegun,
             Action::UserErased { user_id },
             Action::UserChanged {

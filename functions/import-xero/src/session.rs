@@ -1,0 +1,193 @@
+//! Calls to Xero on behalf of a portal: with its tokens, which are refreshed once if Xero takes them no more, and to an
+//! organisation one at a time, whoever asks.
+
+use crate::context::Context;
+use crate::failure::{Asked, Failure};
+use crate::tokens;
+use crate::xero::{Connection, ConnectionId, Country, Organisation, TenantId, XeroFailure};
+use jiff::{SignedDuration, Timestamp};
+use mapping::identity::PortalId;
+use mapping::import::Employee;
+use mapping::problem::ProblemCode;
+use oauth2::AccessToken;
+use platform::feed::xero::{Calls, ChosenOrganisation, Connected, Turn, XeroConnection};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Somebody who waits for a page does not wait longer than this for others, or for Xero's limit.
+const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(10);
+
+/// How often it is looked whether it is our turn.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Makes a call; with another token once more, if Xero takes this one no more. A macro, because the futures of async
+/// closures that borrow are not known to be `Send`, which `axum` wants.
+macro_rules! called {
+    ($session:ident, |$xero:ident, $access:ident| $call:expr) => {{
+        let $xero = $session.context.xero().await?;
+        let $access = $session.access().await?;
+        match $call {
+            Err(XeroFailure::TokenExpired) => {
+                let $access = $session.other_access().await?;
+                $call
+            }
+            answer => answer,
+        }
+    }};
+}
+
+/// A portal's calls.
+pub(crate) struct Session<'c> {
+    context: &'c Context,
+    portal: PortalId,
+    connected: Connected,
+    pub(crate) connection: XeroConnection,
+}
+
+impl<'c> Session<'c> {
+    /// With the tokens of this connection.
+    pub(crate) fn new(
+        context: &'c Context,
+        portal: PortalId,
+        connected: Connected,
+        connection: XeroConnection,
+    ) -> Self {
+        Session {
+            context,
+            portal,
+            connected,
+            connection,
+        }
+    }
+
+    /// With the tokens of the portal's connection, or the refusal that there is none that works.
+    pub(crate) async fn of(context: &'c Context, portal: PortalId) -> Result<Self, Failure> {
+        context.app()?;
+        let connection = context.feed.xero_connection(portal).await?;
+        let connection =
+            connection.ok_or_else(|| Failure::because(ProblemCode::XeroNotConnected))?;
+        if connection.reconnect_needed {
+            return Err(Failure::because(ProblemCode::XeroReconnectNeeded));
+        }
+        Ok(Session::new(context, portal, Connected::Now, connection))
+    }
+
+    /// The organisations that are connected now.
+    pub(crate) async fn connections(&mut self) -> Result<Vec<Connection>, Failure> {
+        let answer = called!(self, |xero, access| xero.connections(&access).await);
+        answer.map_err(|failure| Failure::of_xero(Asked::Access, failure))
+    }
+
+    /// Disconnects an organisation.
+    pub(crate) async fn delete_connection(&mut self, id: &ConnectionId) -> Result<(), Failure> {
+        let answer = called!(self, |xero, access| xero
+            .delete_connection(&access, id)
+            .await);
+        answer.map_err(|failure| Failure::of_xero(Asked::Access, failure))
+    }
+
+    /// The organisation that was chosen, if it is connected still. No other takes its place.
+    pub(crate) async fn chosen(&mut self) -> Result<(ChosenOrganisation, Country), Failure> {
+        let chosen = self.connection.chosen.clone();
+        let chosen =
+            chosen.ok_or_else(|| Failure::because(ProblemCode::XeroOrganisationNotChosen))?;
+        let connected = self.connections().await?;
+        let is_it = |it: &Connection| it.tenant.to_string() == chosen.tenant_id;
+        if !connected.iter().any(is_it) {
+            return Err(Failure::saying(
+                ProblemCode::XeroReconnectNeeded,
+                "The organisation was disconnected in Xero. Connect it again; whoever was imported stays.",
+            ));
+        }
+        let country = Country::from_code(&chosen.country);
+        let country =
+            country.ok_or_else(|| Failure::because(ProblemCode::XeroCountryNotSupported))?;
+        Ok((chosen, country))
+    }
+
+    /// What the organisation is.
+    pub(crate) async fn organisation(
+        &mut self,
+        tenant: &TenantId,
+    ) -> Result<Organisation, Failure> {
+        let calls = self.turn(tenant).await?;
+        let answer = called!(self, |xero, access| xero
+            .organisation(&access, tenant)
+            .await);
+        self.answered(calls, Asked::Organisation, answer).await
+    }
+
+    /// Everybody whom the organisation has.
+    pub(crate) async fn staff(
+        &mut self,
+        tenant: &TenantId,
+        country: Country,
+    ) -> Result<Vec<Employee>, Failure> {
+        let calls = self.turn(tenant).await?;
+        let answer = called!(self, |xero, access| xero
+            .staff(&access, tenant, country)
+            .await);
+        self.answered(calls, Asked::Staff, answer).await
+    }
+
+    /// Others may ask the organisation now, or from when Xero says.
+    async fn answered<T>(
+        &self,
+        calls: Calls,
+        asked: Asked,
+        answer: Result<T, XeroFailure>,
+    ) -> Result<T, Failure> {
+        let not_before = match &answer {
+            Err(XeroFailure::Busy { until }) => Some(*until),
+            _ => None,
+        };
+        self.context.feed.end_calls(calls, not_before).await?;
+        answer.map_err(|failure| Failure::of_xero(asked, failure))
+    }
+
+    /// Our turn to ask the organisation; waits for it a little.
+    async fn turn(&self, tenant: &TenantId) -> Result<Calls, Failure> {
+        let clock = self.context.clock;
+        let (tenant, owner) = (tenant.to_string(), (self.context.new_id)().to_string());
+        let give_up_at = clock() + SHORT_WAIT;
+        loop {
+            let now = clock();
+            match self.context.feed.take_calls(&tenant, &owner, now).await? {
+                Turn::Ours(calls) => return Ok(calls),
+                Turn::NotBefore(until) if until > give_up_at => return Err(Failure::busy(until)),
+                Turn::NotBefore(until) => sleep(until_then(now, until)).await,
+                Turn::Others if now >= give_up_at => {
+                    return Err(Failure::busy(now + SignedDuration::from_mins(1)));
+                }
+                Turn::Others => sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+
+    /// A token for a call.
+    async fn access(&mut self) -> Result<AccessToken, Failure> {
+        let Session {
+            context,
+            portal,
+            connected,
+            connection,
+        } = self;
+        tokens::access(context, *portal, connected, connection).await
+    }
+
+    /// Another one, for Xero takes that one no more.
+    async fn other_access(&mut self) -> Result<AccessToken, Failure> {
+        let Session {
+            context,
+            portal,
+            connected,
+            connection,
+        } = self;
+        tokens::refreshed(context, *portal, connected, connection).await
+    }
+}
+
+fn until_then(now: Timestamp, then: Timestamp) -> Duration {
+    let left = then.duration_since(now);
+    Duration::try_from(left).unwrap_or_default() + Duration::from_millis(50)
+}
