@@ -61,7 +61,7 @@ pub struct Xero {
     pub(super) clock: Clock,
 }
 
-/// Where calls go. Whose documentation each is from: `docs/xero.md`.
+/// Where calls go. The source of each is in `docs/xero.md`.
 #[derive(Clone)]
 pub(super) struct Addresses {
     pub(super) authorise: Url,
