@@ -58,7 +58,7 @@ async fn at_xero(context: &Context, portal: PortalId, it: &XeroReturn) -> Result
             .is_some_and(|chosen| chosen.tenant_id == tenant);
         // Which consent it was made by is not always known; then it is ours unless somebody else uses it.
         let by_us = chosen || it.auth_event.is_none() || event.is_none() || event == it.auth_event;
-        if !by_us || in_use.has(&tenant, event.as_deref()) {
+        if !by_us || in_use.has(&tenant) {
             continue;
         }
         session.delete_connection(&connection.id).await?;
