@@ -6,8 +6,9 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/target/local/sam
 
 PYTHON := python3
 TOOLS := target/local/venv-tools/bin
+PAGE := functions/serve-portal/page
 
-.PHONY: demo demo-xero test up down redrive watch lint unit validate end-to-end ask chaos audit
+.PHONY: demo demo-xero test up down redrive watch lint unit validate end-to-end ask chaos audit page page-check page-test screens
 
 ## The whole story on the local cloud, from an empty portal to the report. Ends with the cloud down again.
 demo:
@@ -18,7 +19,7 @@ demo-xero:
 	@$(PYTHON) local/cloud.py demo-xero
 
 ## Everything that is checked before a change is merged.
-test: lint unit
+test: lint unit page-check
 	@$(PYTHON) local/cloud.py test
 
 lint:
@@ -54,6 +55,24 @@ validate:
 
 end-to-end:
 	cargo test --workspace --locked --test end_to_end --test chaos
+
+## The administrators' page: builds what serve-portal embeds. Needs Node, as page-check and page-test do.
+page: $(PAGE)/node_modules/.package-lock.json
+	npm --prefix $(PAGE) run --silent build
+
+## Whether what is embedded is what the sources make.
+page-check: $(PAGE)/node_modules/.package-lock.json
+	npm --prefix $(PAGE) run --silent check
+
+## In Chromium. `screens` keeps a picture of every screen in docs/screens.
+page-test: $(PAGE)/node_modules/.package-lock.json
+	npm --prefix $(PAGE) test --silent
+
+screens: export SCREENS := 1
+screens: page-test
+
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
+	npm --prefix $(PAGE) ci --silent --no-audit --no-fund
 
 ## The long version of asking the API everything that openapi.yaml allows and does not (README.md, "The API").
 ## ASK_EXAMPLES says how many requests by chance there are about each route, ASK_SEED draws others.

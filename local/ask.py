@@ -94,7 +94,7 @@ class Portal:
         """The ID token of an administrator of the portal."""
         outputs = self.stack["outputs"]
         account = {"email": f"administrator@{self.id}.example", "custom:portal_id": self.id}
-        tokens = make_accounts(outputs["UserPoolId"], outputs["UserPoolClientId"], {"administrator": account})
+        tokens, _ = make_accounts(outputs["UserPoolId"], outputs["UserPoolClientId"], {"administrator": account})
         return tokens["administrator"]
 
 

@@ -125,7 +125,8 @@ def demo_xero() -> int:
 
 def test() -> int:
     samples = [TOOLS_VENV / "bin" / "python", HERE / "samples.py"]
-    return visit([["sam", "validate"], samples, ask_api(), ["make", "--no-print-directory", "end-to-end"]])
+    make = ["make", "--no-print-directory"]
+    return visit([["sam", "validate"], samples, ask_api(), [*make, "end-to-end"], [*make, "page-test"]])
 
 
 def chaos() -> int:

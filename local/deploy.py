@@ -29,7 +29,6 @@ PARAMETERS = {
     "TokenHours": "24",
     "SweepRate": "1 minute",
     "NotifyFrom": "feed@go1.example",
-    "PortalUrl": "https://portal.go1.example",
 }
 
 # On AWS the address of an API is known once it is there. Here it is known before: Xero is told where to send
@@ -63,12 +62,12 @@ def main() -> int:
         build()
         say("Deploying the stack", since)
         keep_xero_secret()
-        deploy(PARAMETERS | xero_parameters(endpoint, xero))
+        deploy(PARAMETERS | {"PortalUrl": portal_url(endpoint)} | xero_parameters(endpoint, xero), endpoint)
         verify_sender()
         outputs = read_outputs(endpoint)
         say("Making the accounts", since)
-        tokens = make_accounts(outputs["UserPoolId"], outputs["UserPoolClientId"])
-        write_stack(endpoint, xero, outputs, tokens)
+        tokens, passwords = make_accounts(outputs["UserPoolId"], outputs["UserPoolClientId"])
+        write_stack(endpoint, xero, outputs, tokens, passwords)
         write_environment(endpoint, xero, outputs)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
@@ -109,8 +108,14 @@ def api_url(endpoint: str) -> str:
     return f"{endpoint}/_aws/execute-api/{API_ID}/$default"
 
 
-def deploy(parameters: dict[str, str]) -> None:
-    TEMPLATE.write_text(yaml_dump(with_built_binaries((ROOT / "template.yaml").read_text())))
+def portal_url(endpoint: str) -> str:
+    return f"{api_url(endpoint)}/portal"
+
+
+def deploy(parameters: dict[str, str], endpoint: str) -> None:
+    template = with_built_binaries((ROOT / "template.yaml").read_text())
+    say_where_the_cloud_is(template, endpoint)
+    TEMPLATE.write_text(yaml_dump(template))
     boto3.client("s3").create_bucket(Bucket=ARTIFACTS_BUCKET)
     command = [
         "sam", "deploy",
@@ -148,6 +153,12 @@ def with_built_binaries(text: str) -> dict:
         elif resource["Type"] == "AWS::ApiGatewayV2::Api":
             resource["Properties"].setdefault("Tags", {})["ms-custom-id"] = API_ID
     return template
+
+
+def say_where_the_cloud_is(template: dict, endpoint: str) -> None:
+    """On AWS the user pool's pages and the bucket have names of their own; here they are where everything is."""
+    variables = template["Resources"]["ServePortalFunction"]["Properties"]["Environment"]["Variables"]
+    variables |= {"SIGN_IN_URL": endpoint, "UPLOADS_URL": endpoint}
 
 
 def allow_partiql(policies: list[dict]) -> None:
@@ -199,10 +210,12 @@ def read_outputs(endpoint: str) -> dict[str, str]:
     return outputs
 
 
-def make_accounts(pool: str, client: str, accounts: dict[str, dict[str, str]] = ACCOUNTS) -> dict[str, str]:
-    """An ID token for each account. The accounts may be there already; their passwords are new each time."""
+def make_accounts(
+    pool: str, client: str, accounts: dict[str, dict[str, str]] = ACCOUNTS
+) -> tuple[dict[str, str], dict[str, str]]:
+    """An ID token and a password for each account. The accounts may be there already; the passwords are new each time."""
     cognito = boto3.client("cognito-idp")
-    tokens = {}
+    tokens, passwords = {}, {}
     for group, attributes in accounts.items():
         email, password = attributes["email"], new_password()
         user = {"UserPoolId": pool, "Username": email}
@@ -221,7 +234,8 @@ def make_accounts(pool: str, client: str, accounts: dict[str, dict[str, str]] = 
             AuthParameters={"USERNAME": email, "PASSWORD": password},
         )
         tokens[group] = signed_in["AuthenticationResult"]["IdToken"]
-    return tokens
+        passwords[group] = password
+    return tokens, passwords
 
 
 def new_password() -> str:
@@ -230,7 +244,9 @@ def new_password() -> str:
     return "".join(secrets.choice(kind) for kind in kinds) + secrets.token_urlsafe(24)
 
 
-def write_stack(endpoint: str, xero: str, outputs: dict[str, str], tokens: dict[str, str]) -> None:
+def write_stack(
+    endpoint: str, xero: str, outputs: dict[str, str], tokens: dict[str, str], passwords: dict[str, str]
+) -> None:
     stack = {
         "endpoint": endpoint,
         "region": REGION,
@@ -239,6 +255,9 @@ def write_stack(endpoint: str, xero: str, outputs: dict[str, str], tokens: dict[
         "secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
         "outputs": outputs,
         "tokens": tokens,
+        "accounts": {
+            group: {"email": ACCOUNTS[group]["email"], "password": password} for group, password in passwords.items()
+        },
         "portal_id": PORTAL_ID,
         "xero": {"url": xero},
     }
@@ -263,7 +282,11 @@ def write_environment(endpoint: str, xero: str, outputs: dict[str, str]) -> None
         "STAGE": PARAMETERS["Stage"],
         "TOKEN_HOURS": PARAMETERS["TokenHours"],
         "NOTIFY_FROM": PARAMETERS["NotifyFrom"],
-        "PORTAL_URL": PARAMETERS["PortalUrl"],
+        "PORTAL_URL": portal_url(endpoint),
+        "ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{outputs['UserPoolId']}",
+        "SIGN_IN_URL": endpoint,
+        "CLIENT_ID": outputs["UserPoolClientId"],
+        "UPLOADS_URL": endpoint,
         "ERASE_DATA_FUNCTION": outputs["EraseDataFunctionName"],
         "USER_POOL_ID": outputs["UserPoolId"],
         "XERO_CLIENT_ID": XERO_CLIENT_ID,

@@ -173,7 +173,8 @@ fn the_gateway_leads_to_every_operation_and_to_nothing_else() {
             used.insert((route.method.clone(), route.path.clone()));
         }
     }
-    for route in routes {
+    // The page is for people, and no part of the document.
+    for route in routes.into_iter().filter(|it| it.function != "ServePortal") {
         let route = (route.method, route.path);
         assert!(used.contains(&route), "{route:?} leads to nothing");
     }

@@ -90,7 +90,8 @@ fn nothing_personal(portal: &Portal, events: &[Value], mails: &[Mail]) {
         assert!(!text.contains(NEEDLE), "{text}");
         assert!(!text.contains('@'), "nobody's address: {text}");
         assert!(text.contains("A company"), "the portal's name: {text}");
-        let link = format!("https://portal.go1.example/portals/{}/uploads/", portal.id);
+        let page = portal.stack.output("PortalUrl");
+        let link = format!("{page}/portals/{}/uploads/", portal.id);
         assert!(text.contains(&link), "{text}");
     }
 }

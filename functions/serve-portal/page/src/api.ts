@@ -1,0 +1,172 @@
+// Calls of the API. Types are those of openapi.yaml, from which they are generated; nothing is shown or decided here.
+
+import type { components } from "./openapi";
+import { api } from "./place";
+import type { Session } from "./session";
+
+export type Schemas = components["schemas"];
+export type Upload = Schemas["UploadRecord"];
+export type Portal = Schemas["PortalAnswer"];
+export type Field = Schemas["FieldAnswer"];
+export type Mapping = Schemas["MappingAnswer"];
+export type Inspection = Schemas["InspectionAnswer"];
+export type Credentials = Schemas["CredentialsAnswer"];
+export type User = Schemas["UserAnswer"];
+export type Problem = Schemas["Problem"];
+export type Code = Schemas["CodeAnswer"];
+
+/** A page of a list. */
+export interface PageOf<T> {
+  items: T[];
+  cursor?: string | null;
+}
+
+/** Why a call has no answer. */
+export class Refused extends Error {
+  constructor(
+    /** 0: there was no answer at all. */
+    readonly status: number,
+    /** As openapi.yaml has it; the gateway's own answers have none. */
+    readonly code: string | null,
+    readonly title: string,
+    readonly detail: string,
+    readonly problems: Problem[] = [],
+  ) {
+    super(title);
+  }
+}
+
+const OFFLINE = new Refused(
+  0,
+  null,
+  "Go1 cannot be reached.",
+  "See whether you are connected to the internet, then try again.",
+);
+
+const SILENT: Record<number, [string, string]> = {
+  401: ["Your session has ended.", "Sign in again to go on where you were."],
+  404: ["There is nothing at this address.", "Go back and choose from the menu."],
+  413: ["That is too large.", "Send less at once."],
+  429: ["Too many requests at once.", "Wait a moment, then try again."],
+};
+
+async function refusal(answer: Response): Promise<Refused> {
+  const [title, detail] = SILENT[answer.status] ?? [
+    "Something went wrong on our side.",
+    "Try again in a moment. If it stays, tell Go1 support the time.",
+  ];
+  const said = (await answer.json().catch(() => null)) as Partial<Schemas["Refused"]> | null;
+  if (!said?.code) return new Refused(answer.status, null, title, detail);
+  // The API's words about a missing sign-in are for scripts.
+  const plain = answer.status === 401 ? [title, detail] : [said.title ?? title, said.detail ?? detail];
+  return new Refused(answer.status, said.code, plain[0]!, plain[1]!, said.problems);
+}
+
+type Body = { json?: unknown; bytes?: Blob };
+
+/** The API for one session. */
+export class Api {
+  constructor(private readonly session: Session) {}
+
+  private async call(method: string, path: string, body: Body = {}): Promise<Response> {
+    let renewed = false;
+    for (;;) {
+      const token = await this.session.token();
+      if (token === null) throw new Refused(401, null, ...SILENT[401]!);
+      const headers: Record<string, string> = { authorization: `Bearer ${token}` };
+      if (body.json !== undefined) headers["content-type"] = "application/json";
+      // As text the gateway would replace what is no UTF-8, and nobody could say what is wrong with it.
+      if (body.bytes) headers["content-type"] = "application/octet-stream";
+      const sent = body.json === undefined ? (body.bytes ?? null) : JSON.stringify(body.json);
+      let answer: Response;
+      try {
+        answer = await fetch(api(path), { method, headers, body: sent, cache: "no-store" });
+      } catch {
+        throw OFFLINE;
+      }
+      if (answer.ok) return answer;
+      if (answer.status === 401 && !renewed && (await this.session.renew())) {
+        renewed = true;
+        continue;
+      }
+      throw await refusal(answer);
+    }
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return (await (await this.call("GET", path)).json()) as T;
+  }
+
+  async put<T>(path: string, json?: unknown): Promise<T> {
+    return (await (await this.call("PUT", path, { json })).json()) as T;
+  }
+
+  async post<T>(path: string, json?: unknown): Promise<T> {
+    return (await (await this.call("POST", path, { json })).json()) as T;
+  }
+
+  async patch<T>(path: string, json: unknown): Promise<T> {
+    return (await (await this.call("PATCH", path, { json })).json()) as T;
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.call("DELETE", path);
+  }
+
+  async file(path: string): Promise<Blob> {
+    return (await this.call("GET", path)).blob();
+  }
+
+  /** What a sample has in it; of it no more than is looked at is sent. */
+  async inspect(portal: string, sample: Blob): Promise<Inspection> {
+    const bytes = sample.slice(0, SAMPLE_BYTES);
+    const answer = await this.call("POST", `/portals/${portal}/feed/mapping/inspect`, { bytes });
+    return (await answer.json()) as Inspection;
+  }
+
+  /** `null` where the API says with this code that there is none. */
+  async getUnless<T>(code: string, path: string): Promise<T | null> {
+    try {
+      return await this.get<T>(path);
+    } catch (error) {
+      if (error instanceof Refused && error.code === code) return null;
+      throw error;
+    }
+  }
+
+  /** The whole of a list. */
+  async all<T>(path: string): Promise<T[]> {
+    const items: T[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const page: PageOf<T> = await this.get(withCursor(path, cursor));
+      items.push(...page.items);
+      cursor = page.cursor;
+    } while (cursor);
+    return items;
+  }
+}
+
+/** As much of a sample as the API looks at. */
+export const SAMPLE_BYTES = 256 * 1024;
+
+/** A list's address, with the place of its next page. */
+export function withCursor(path: string, cursor: string | null | undefined): string {
+  if (!cursor) return path;
+  return `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`;
+}
+
+/** Puts a file to a link of the feed bucket, and says how far it has come, from 0 to 1. */
+export function putFile(url: string, file: Blob, progress: (part: number) => void): Promise<void> {
+  // `fetch` does not say how much of a body it has sent.
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    const broken = () =>
+      failed(new Refused(request.status, null, "The file did not get through.", "Try again in a moment."));
+    request.open("PUT", url);
+    request.upload.onprogress = (event) => progress(event.loaded / Math.max(event.total, 1));
+    request.onload = () => (request.status === 200 ? done() : broken());
+    request.onerror = broken;
+    request.send(file);
+  });
+}

@@ -1,0 +1,205 @@
+// What screens are made of. Nothing here asks the API.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import type { Refused, Upload } from "./api";
+import type { Deed, Listed } from "./loading";
+import { state, type Tone } from "./words";
+
+type Children = { children?: ComponentChildren };
+
+/** The heading of a screen, and what it is for. */
+export function Heading({ title, children, beside }: Children & { title: string; beside?: ComponentChildren }) {
+  return (
+    <header class="heading">
+      <div>
+        <h1>{title}</h1>
+        {children && <p>{children}</p>}
+      </div>
+      {beside && <div class="beside">{beside}</div>}
+    </header>
+  );
+}
+
+/** Something to be noticed, in a colour that says how much. */
+export function Notice({ tone, title, children }: Children & { tone: Tone; title?: string }) {
+  return (
+    <div class={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
+      {title && <strong>{title}</strong>}
+      {children && <div>{children}</div>}
+    </div>
+  );
+}
+
+/** Why something was refused, with all that was found wrong. */
+export function Trouble({ of, again }: { of: Refused | null; again?: () => void }) {
+  if (!of) return null;
+  return (
+    <Notice tone="bad" title={of.title}>
+      <p>{of.detail}</p>
+      {of.problems.length > 0 && (
+        <ul>
+          {of.problems.map((problem) => (
+            <li>{problem.message}</li>
+          ))}
+        </ul>
+      )}
+      {again && (
+        <button type="button" class="secondary outline" onClick={again}>
+          Try again
+        </button>
+      )}
+    </Notice>
+  );
+}
+
+/** What stands where an answer will be. */
+export function Waiting({ trouble, again }: { trouble: Refused | null; again: () => void }) {
+  if (trouble) return <Trouble of={trouble} again={again} />;
+  return (
+    <p class="waiting" aria-busy="true" role="status">
+      Loading…
+    </p>
+  );
+}
+
+export function Badge({ tone, children }: Children & { tone: Tone | "plain" }) {
+  return <span class={`badge ${tone}`}>{children}</span>;
+}
+
+export function UploadState({ of }: { of: Upload["status"] }) {
+  const [words, tone] = state(of);
+  return <Badge tone={tone}>{words}</Badge>;
+}
+
+/** A table that is scrolled sideways by itself where it is too wide. */
+export function Table({ label, head, children }: Children & { label: string; head: ComponentChildren[] }) {
+  return (
+    <div class="table" role="region" aria-label={label} tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {head.map((cell) => (
+              <th scope="col">{cell}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  );
+}
+
+/** The way to the next page of a list. */
+export function More({ of }: { of: Pick<Listed<unknown>, "more" | "loadingMore"> }) {
+  if (!of.more) return null;
+  return (
+    <button type="button" class="secondary outline more" aria-busy={of.loadingMore} onClick={() => void of.more?.()}>
+      Show more
+    </button>
+  );
+}
+
+/** A value to be copied elsewhere. */
+export function Copied({ label, value, block = false }: { label: string; value: string; block?: boolean }) {
+  const [copied, setCopied] = useState(false);
+  const shown = useRef<HTMLElement>(null);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(value);
+    } catch {
+      // Not every browser lets a page do that: it is selected, to be copied by hand.
+      if (shown.current) getSelection()?.selectAllChildren(shown.current);
+      return;
+    }
+    setCopied(true);
+    setTimeout(() => setCopied(false), 2000);
+  };
+  return (
+    <div class={block ? "copied block" : "copied"}>
+      {block ? (
+        <pre tabIndex={0} aria-label={label}>
+          <code ref={shown}>{value}</code>
+        </pre>
+      ) : (
+        <code ref={shown}>{value}</code>
+      )}
+      <button
+        type="button"
+        class="secondary outline small"
+        aria-label={`${copied ? "Copied" : "Copy"} ${label}`}
+        onClick={() => void copy()}
+      >
+        {copied ? "Copied" : "Copy"}
+      </button>
+      <span class="sr-only" aria-live="polite">
+        {copied && "Copied"}
+      </span>
+    </div>
+  );
+}
+
+/** A question before something that cannot be taken back, or that stops something. */
+export function Question({
+  title,
+  yes,
+  deed,
+  harm = false,
+  onYes,
+  onNo,
+  children,
+}: Children & { title: string; yes: string; deed: Deed; harm?: boolean; onYes: () => void; onNo: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const titled = useId();
+  useEffect(() => {
+    dialog.current?.showModal();
+  }, []);
+  return (
+    <dialog ref={dialog} aria-labelledby={titled} onClose={onNo}>
+      <article>
+        <h2 id={titled}>{title}</h2>
+        {children}
+        <Trouble of={deed.trouble} />
+        <footer>
+          <button type="button" class="secondary outline" onClick={() => dialog.current?.close()}>
+            Cancel
+          </button>
+          <button type="button" class={harm ? "harm" : ""} aria-busy={deed.busy} disabled={deed.busy} onClick={onYes}>
+            {yes}
+          </button>
+        </footer>
+      </article>
+    </dialog>
+  );
+}
+
+/** A figure with its name. */
+export function Figure({ name, value, tone }: { name: string; value: string; tone?: Tone | undefined }) {
+  return (
+    <div class={tone ? `figure ${tone}` : "figure"}>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+/** What stands where there is nothing yet, and what to do about it. */
+export function Nothing({ title, children }: Children & { title: string }) {
+  return (
+    <div class="nothing">
+      <p>
+        <strong>{title}</strong>
+      </p>
+      {children}
+    </div>
+  );
+}
+
+/** Hands bytes over to the browser's downloads. */
+export function save(file: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,104 @@
+// The portal's users: found by name or address.
+
+import { useState } from "preact/hooks";
+import type { User } from "../api";
+import { Frame } from "../frame";
+import { useList, useTitle } from "../loading";
+import { Badge, Heading, More, Nothing, Table, Trouble, Waiting } from "../parts";
+import { ofPortal } from "../place";
+
+export function Users({ portal }: { portal: string }) {
+  const [wanted, setWanted] = useState("");
+  const [typed, setTyped] = useState("");
+  // An address is looked up at once, wherever it is in the list.
+  const by = wanted.includes("@") ? "email" : "name";
+  const query = wanted ? `&${by}=${encodeURIComponent(wanted)}` : "";
+  const users = useList<User>(`/portals/${portal}/users?limit=50${query}`);
+  useTitle("Users");
+  const items = users.value?.items;
+  return (
+    <Frame portal={portal}>
+      <Heading
+        title="Users"
+        beside={
+          <a role="button" class="secondary outline" href={ofPortal(portal, "/xero")}>
+            Import from Xero
+          </a>
+        }
+      >
+        Everybody in your portal, whoever created them.
+      </Heading>
+      <form
+        role="search"
+        onSubmit={(event) => {
+          event.preventDefault();
+          setWanted(typed.trim());
+        }}
+      >
+        <input
+          type="search"
+          aria-label="Name or email address"
+          placeholder="Name or email address"
+          value={typed}
+          onInput={(event) => {
+            setTyped(event.currentTarget.value);
+            if (event.currentTarget.value === "") setWanted("");
+          }}
+        />
+        <button type="submit">Search</button>
+      </form>
+      {!items && <Waiting trouble={users.trouble} again={users.again} />}
+      {items?.length === 0 && !users.more && (
+        <Nothing title={wanted ? `Nobody is found by “${wanted}”.` : "There is nobody yet."}>
+          <p>
+            {wanted
+              ? "An email address has to be complete; of a name a part is enough."
+              : "Users appear here with the first file that is applied, or with an import from Xero."}
+          </p>
+        </Nothing>
+      )}
+      {items && (items.length > 0 || users.more) && (
+        <>
+          {items.length > 0 ? (
+            <Table label="Users" head={["Name", "Email", "Status", "Roles", "Came by", "Last upload"]}>
+              {items.map((user) => (
+                <tr>
+                  <th scope="row">
+                    <a href={ofPortal(portal, `/users/${user.user_id}`)}>
+                      {user.first_name} {user.last_name}
+                    </a>
+                  </th>
+                  <td>{user.email}</td>
+                  <td>
+                    <Badge tone={user.status === "active" ? "good" : "plain"}>
+                      {user.status === "active" ? "Active" : "Inactive"}
+                    </Badge>
+                  </td>
+                  <td>{user.roles.join(", ")}</td>
+                  <td>{source(user)}</td>
+                  <td>
+                    {user.last_upload_id ? (
+                      <a href={ofPortal(portal, `/uploads/${user.last_upload_id}`)}>Look</a>
+                    ) : (
+                      <span class="quiet">none</span>
+                    )}
+                  </td>
+                </tr>
+              ))}
+            </Table>
+          ) : (
+            <p class="quiet">Nobody among the first users. There are more to look through.</p>
+          )}
+          <Trouble of={users.trouble} again={users.again} />
+          <More of={users} />
+        </>
+      )}
+    </Frame>
+  );
+}
+
+export function source(user: User): string {
+  if (user.source === "xero") return "Xero";
+  if (user.source === "feed") return "Data feed";
+  return "Portal";
+}

@@ -1,0 +1,185 @@
+// Xero: connect, choose the organisation, and what has been imported so far.
+
+import { useEffect, useState } from "preact/hooks";
+import type { PageOf, Schemas } from "../api";
+import { Frame } from "../frame";
+import { type Loaded, useAround, useDeed, useLoaded, useTitle } from "../loading";
+import { Figure, Heading, Notice, Trouble, UploadState, Waiting } from "../parts";
+import { ofPortal } from "../place";
+import { isRunning, moment, number } from "../words";
+
+export type About = Schemas["XeroOverview"];
+
+const POLL_MS = 3000;
+
+export function XeroOverview({ portal }: { portal: string }) {
+  const path = `/portals/${portal}/xero`;
+  const about = useLoaded((api) => api.get<About>(path), path);
+  const value = about.value;
+  useEffect(() => {
+    if (!value || !(value.state === "importing" || value.giving_back)) return;
+    const timer = setTimeout(() => void about.again(), POLL_MS);
+    return () => clearTimeout(timer);
+  }, [value]);
+  useTitle("Xero");
+  return (
+    <Frame portal={portal}>
+      <Heading title="Xero">
+        Import your employees from Xero once, and assign them your free courses. Only first name, last name and email
+        address are read.
+      </Heading>
+      {value ? <Shown portal={portal} about={value} loaded={about} /> : <Waiting trouble={about.trouble} again={about.again} />}
+    </Frame>
+  );
+}
+
+interface ShownProps {
+  portal: string;
+  about: About;
+  loaded: Loaded<About>;
+}
+
+function Shown({ portal, about, loaded }: ShownProps) {
+  const last = about.last_import;
+  return (
+    <>
+      {!about.xero_answers && (
+        <Notice tone="attention" title="Xero does not answer at the moment.">
+          <p>What is shown here was known before. Try again in a few minutes.</p>
+        </Notice>
+      )}
+      <State portal={portal} about={about} loaded={loaded} />
+      <h2>So far</h2>
+      <dl class="figures">
+        <Figure name="Imported" value={number(about.imported)} />
+        <Figure name={`Places left of ${number(about.places)}`} value={number(about.places_left)} />
+      </dl>
+      {last && (
+        <a class="card" href={ofPortal(portal, `/uploads/${last.upload_id}`)}>
+          <strong>Latest import</strong>
+          <UploadState of={last.status} />
+          {last.finished_at && <span>{moment(last.finished_at)}</span>}
+        </a>
+      )}
+      {about.courses.length > 0 && (
+        <>
+          <h2>Your {number(about.courses.length)} free courses</h2>
+          <ol>
+            {about.courses.map(({ title }) => (
+              <li>{title}</li>
+            ))}
+          </ol>
+        </>
+      )}
+    </>
+  );
+}
+
+function State({ portal, about, loaded }: ShownProps) {
+  switch (about.state) {
+    case "not_connected":
+      return (
+        <section class="panel">
+          <h2>{about.imported > 0 ? "Import again" : "Connect your Xero organisation"}</h2>
+          <p>
+            You will sign in to Xero and allow Go1 access to one organisation. It works for companies in Australia and
+            the United States. The connection is given back when the import has finished, or after a day.
+          </p>
+          <Connect portal={portal} name="Connect to Xero" />
+        </section>
+      );
+    case "reconnect_needed":
+      return (
+        <Notice tone="attention" title="Xero does not take the connection any more.">
+          <p>It was removed there, or has expired. Whoever was imported stays. Connect again to import more people.</p>
+          <Connect portal={portal} name="Connect again" />
+        </Notice>
+      );
+    case "organisation_not_chosen":
+      return <Choose portal={portal} chosen={loaded.again} />;
+    case "importing":
+      return (
+        <Notice tone="running" title="An import is running.">
+          {about.last_import && isRunning(about.last_import.status) && (
+            <p>
+              <a href={ofPortal(portal, `/uploads/${about.last_import.upload_id}`)}>Look how far it has come</a>
+            </p>
+          )}
+        </Notice>
+      );
+    case "connected":
+      return (
+        <section class="panel">
+          <h2>Connected with {about.organisation?.name ?? "your Xero organisation"}</h2>
+          <p>
+            Look at whom Xero has, then import them.
+            {about.connected_until &&
+              ` If nobody is imported, the connection is given back ${moment(about.connected_until)}.`}
+          </p>
+          <a role="button" href={ofPortal(portal, "/xero/import")}>
+            Import users from Xero
+          </a>
+        </section>
+      );
+  }
+}
+
+function Connect({ portal, name }: { portal: string; name: string }) {
+  const { api } = useAround();
+  const deed = useDeed();
+  const connect = () =>
+    deed.run(async () => {
+      const { authorise_url } = await api.post<Schemas["AuthoriseUrl"]>(`/portals/${portal}/xero/connection`);
+      location.assign(authorise_url);
+    });
+  return (
+    <>
+      <Trouble of={deed.trouble} />
+      <button type="button" aria-busy={deed.busy} disabled={deed.busy} onClick={() => void connect()}>
+        {name}
+      </button>
+    </>
+  );
+}
+
+function Choose({ portal, chosen }: { portal: string; chosen: () => Promise<void> }) {
+  const { api } = useAround();
+  const path = `/portals/${portal}/xero/organisations`;
+  const list = useLoaded((api) => api.get<PageOf<Schemas["ListedXeroOrganisation"]>>(path), path);
+  const deed = useDeed();
+  const [picked, setPicked] = useState<string | null>(null);
+  if (!list.value) return <Waiting trouble={list.trouble} again={list.again} />;
+  const { items } = list.value;
+  const tenant_id = picked ?? items.find(({ suggested }) => suggested)?.tenant_id ?? items[0]?.tenant_id;
+  const choose = (event: Event) => {
+    event.preventDefault();
+    void deed.run(async () => {
+      await api.put(`/portals/${portal}/xero/organisation`, { tenant_id });
+      await chosen();
+    });
+  };
+  return (
+    <form class="panel" onSubmit={choose}>
+      <h2>Choose the organisation</h2>
+      <fieldset>
+        <legend>Whose employees are to be imported?</legend>
+        {items.map((organisation) => (
+          <label>
+            <input
+              type="radio"
+              name="organisation"
+              checked={organisation.tenant_id === tenant_id}
+              onChange={() => setPicked(organisation.tenant_id)}
+            />
+            {organisation.name ?? organisation.tenant_id}
+            {organisation.suggested && <span class="quiet"> (you allowed it just now)</span>}
+          </label>
+        ))}
+      </fieldset>
+      <Trouble of={deed.trouble} />
+      <button type="submit" aria-busy={deed.busy} disabled={deed.busy || tenant_id === undefined}>
+        Use this organisation
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,140 @@
+// Who is signed in, by the user pool's own pages: authorisation code with PKCE. Tokens are in sessionStorage, which
+// ends with the tab, and in no cookie.
+
+import { UserManager, WebStorageStateStore, type User, type UserManagerSettings } from "oidc-client-ts";
+import { CALLBACK, HERE } from "./place";
+
+/** What serve-portal says of the stack. */
+interface Config {
+  /** Whose tokens the API takes. */
+  issuer: string;
+  /** Where the stack's user pool has its pages; `null` where another issuer signs people in. */
+  sign_in_url: string | null;
+  client_id: string;
+}
+
+/** What a token says of its holder. The API decides by the same claims; here they decide what is shown. */
+export interface Person {
+  email: string;
+  /** Of whose portal somebody is administrator. */
+  portal: string | null;
+  /** Whether somebody works for Go1, and may see every portal. */
+  operator: boolean;
+}
+
+export class Session {
+  private constructor(
+    private readonly manager: UserManager,
+    private readonly config: Config,
+    private user: User | null,
+    /** Somebody came back from signing in, and it did not work. */
+    readonly failed = false,
+  ) {}
+
+  /** Reads what the stack is, and who is signed in; ends a sign-in whose way back this address is. */
+  static async begin(): Promise<Session> {
+    const answer = await fetch(new URL("config.json", document.baseURI));
+    if (!answer.ok) throw new Error(`config.json: ${answer.status}`);
+    const config = (await answer.json()) as Config;
+    const manager = new UserManager(settings(config));
+    const query = new URLSearchParams(location.search);
+    if (!query.has("state") || !(query.has("code") || query.has("error"))) {
+      const user = await manager.getUser();
+      return new Session(manager, config, user && !user.expired ? user : null);
+    }
+    try {
+      const user = await manager.signinCallback();
+      const back = typeof user?.state === "string" && user.state.startsWith(HERE) ? user.state : HERE;
+      history.replaceState(null, "", back);
+      return new Session(manager, config, user ?? null);
+    } catch {
+      // A code works once: whoever reloads the address, or comes back late, signs in again.
+      history.replaceState(null, "", HERE);
+      const user = await manager.getUser();
+      return new Session(manager, config, user, user === null);
+    }
+  }
+
+  get person(): Person | null {
+    if (!this.user) return null;
+    const claims = this.user.profile as Record<string, unknown>;
+    const roles = [claims["cognito:groups"], claims["roles"]].flat();
+    const portal = claims["custom:portal_id"] ?? claims["portal_id"];
+    return {
+      email: String(claims["email"] ?? ""),
+      portal: portal === undefined ? null : String(portal),
+      operator: roles.includes("operator"),
+    };
+  }
+
+  /** For the API, which reads ID tokens. `null`: nobody is signed in any more. */
+  async token(): Promise<string | null> {
+    if (this.user?.expired) await this.renew();
+    return this.user?.id_token ?? null;
+  }
+
+  /** A new token for an old one, if the issuer gives one. */
+  async renew(): Promise<boolean> {
+    try {
+      this.user = this.user?.refresh_token ? await this.manager.signinSilent() : null;
+    } catch {
+      this.user = null;
+    }
+    if (!this.user) await this.manager.removeUser();
+    return this.user !== null;
+  }
+
+  /** Leaves for the sign-in page, and comes back to where it was. */
+  async signIn(): Promise<void> {
+    await this.manager.signinRedirect({ state: location.pathname + location.search });
+  }
+
+  /** Ends the session here and at the user pool. */
+  async signOut(): Promise<void> {
+    const { sign_in_url, client_id } = this.config;
+    await this.manager.removeUser();
+    if (sign_in_url === null) {
+      location.assign(HERE);
+      return;
+    }
+    const query = new URLSearchParams({ client_id, logout_uri: CALLBACK });
+    location.assign(`${sign_in_url}/logout?${query}`);
+  }
+
+  /** The user pool's page where a password is changed. */
+  get passwordPage(): string | null {
+    const { sign_in_url, client_id } = this.config;
+    if (sign_in_url === null) return null;
+    const query = new URLSearchParams({
+      client_id,
+      redirect_uri: CALLBACK,
+      response_type: "code",
+      scope: "openid",
+    });
+    return `${sign_in_url}/forgotPassword?${query}`;
+  }
+}
+
+function settings({ issuer, sign_in_url, client_id }: Config): UserManagerSettings {
+  const store = new WebStorageStateStore({ store: sessionStorage });
+  const common = {
+    authority: issuer,
+    client_id,
+    redirect_uri: CALLBACK,
+    scope: "openid email",
+    userStore: store,
+    stateStore: store,
+    monitorSession: false,
+    automaticSilentRenew: false,
+  };
+  if (sign_in_url === null) return common;
+  // The user pool's own description names these for the pool's domain, but only at another address.
+  const metadata = {
+    issuer,
+    authorization_endpoint: `${sign_in_url}/oauth2/authorize`,
+    token_endpoint: `${sign_in_url}/oauth2/token`,
+  };
+  // Alone, it gives all that the client may read. With another beside it, a user pool leaves out what belongs to
+  // neither: the portal.
+  return { ...common, scope: "openid", metadata };
+}

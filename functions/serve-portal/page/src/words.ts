@@ -1,0 +1,99 @@
+// How values are said: dates and numbers by the browser's settings, states in words. No markup.
+
+import type { Schemas, Upload } from "./api";
+
+const numbers = new Intl.NumberFormat();
+const percents = new Intl.NumberFormat(undefined, { style: "percent" });
+const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const days = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+
+export const number = (value: number) => numbers.format(value);
+export const percent = (value: number) => percents.format(value / 100);
+export const moment = (iso: string) => moments.format(new Date(iso));
+export const day = (iso: string) => days.format(new Date(iso));
+
+/** One of them, several of them. */
+export const several = (count: number, one: string, many: string) => `${number(count)} ${count === 1 ? one : many}`;
+
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
+
+/** How long ago something was, roughly. */
+export function ago(iso: string): string {
+  const seconds = (new Date(iso).getTime() - Date.now()) / 1000;
+  for (const [unit, length] of STEPS) {
+    if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
+  }
+  return "just now";
+}
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
+
+export function bytes(size: number): string {
+  const step = Math.min(Math.floor(Math.log10(Math.max(size, 1)) / 3), UNITS.length - 1);
+  const format = { style: "unit", unit: UNITS[step]!, unitDisplay: "long", maximumFractionDigits: 1 } as const;
+  return new Intl.NumberFormat(undefined, format).format(size / 1000 ** step);
+}
+
+/** How a state looks: good, wants somebody, bad, or under way. */
+export type Tone = "good" | "attention" | "bad" | "running";
+
+const STATES: Record<Upload["status"], [string, Tone]> = {
+  queued: ["Waiting its turn", "running"],
+  scanning: ["Reading the file", "running"],
+  planning: ["Checking the file", "running"],
+  applying: ["Updating users", "running"],
+  completed: ["Done", "good"],
+  completed_with_problems: ["Done, with problems", "attention"],
+  held: ["Waits for you", "attention"],
+  rejected: ["Not accepted", "bad"],
+  failed: ["Failed on our side", "bad"],
+};
+
+export const state = (status: Upload["status"]) => STATES[status];
+export const isRunning = (status: Upload["status"]) => STATES[status][1] === "running";
+
+export const ACTIONS: Record<Schemas["AuditAction"], string> = {
+  portal_set_up: "set the portal up",
+  portal_changed: "changed the portal's set-up",
+  feed_authorised: "authorised the data feed",
+  authorisation_withdrawn: "withdrew the authorisation of the data feed",
+  mapping_saved: "saved a data mapping",
+  mapping_reset: "reset the data mapping",
+  settings_changed: "changed the settings of the data feed",
+  key_pair_issued: "generated AWS credentials",
+  upload_link_given: "began to upload a file from the page",
+  upload_replayed: "had a file processed again",
+  hold_approved: "approved what was held",
+  hold_rejected: "rejected what was held",
+  administrator_made: "gave somebody an administrator's account",
+  portal_signed_up: "signed up with Xero",
+  xero_connected: "connected Xero",
+  xero_organisation_chosen: "chose a Xero organisation",
+  xero_import_begun: "began an import from Xero",
+  xero_disconnected: "disconnected Xero",
+  off_boarding_begun: "began to give the portal up",
+  user_erased: "erased a person",
+  user_changed: "changed a user",
+};
+
+const FIELDS: Record<string, string> = {
+  email: "Email",
+  first_name: "First name",
+  last_name: "Last name",
+  external_id: "External ID",
+  status: "Status",
+  role: "Role",
+  roles: "Roles",
+  group: "Group",
+  group_ids: "Groups",
+  manager: "Manager",
+  manager_ids: "Managers",
+};
+
+/** A standard field as people read it; one of the portal's own by its name. */
+export const fieldName = (field: string) => FIELDS[field] ?? field;

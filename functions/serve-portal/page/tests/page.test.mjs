@@ -1,0 +1,271 @@
+// What holds for the page as a whole: who sees what, what happens when something goes wrong, how much is transferred.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { open, screen, signIn, start, stop } from "./browser.mjs";
+import { api, COLUMNS, fedPortal, feed, operator, PAGE, people, portal } from "./cloud.mjs";
+
+before(start);
+after(stop);
+
+test("the first view is under 150 kB, and what browsers keep is not sent again", async () => {
+  const page = await open();
+  const client = await page.context().newCDPSession(page);
+  await client.send("Network.enable");
+  let sent = 0;
+  client.on("Network.loadingFinished", ({ encodedDataLength }) => (sent += encodedDataLength));
+  await page.goto(PAGE);
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+  await page.waitForLoadState("networkidle");
+  console.log(`first view: ${sent} bytes`);
+  assert.ok(sent > 20_000 && sent < 150_000, `${sent} bytes`);
+  sent = 0;
+  await page.goto(`${PAGE}/portals`);
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+  await page.waitForLoadState("networkidle");
+  assert.ok(sent < 5_000, `${sent} bytes the second time`);
+});
+
+test("nothing of the page runs in a frame, or from elsewhere", async () => {
+  const answer = await fetch(PAGE);
+  const policy = answer.headers.get("content-security-policy");
+  assert.match(policy, /^default-src 'self';/);
+  assert.match(policy, /frame-ancestors 'none'/);
+  assert.doesNotMatch(policy, /unsafe/);
+  assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+  assert.equal(answer.headers.get("referrer-policy"), "no-referrer");
+  assert.equal(answer.headers.get("cache-control"), "no-cache");
+  const html = await answer.text();
+  assert.doesNotMatch(html, /<script(?![^>]* src=)|<style| style=| on\w+=/);
+  const [, script] = /src="\.\/([^"]+\.js)"/.exec(html);
+  const asset = await fetch(`${PAGE}/${script}`, { headers: { "accept-encoding": "br" } });
+  assert.equal(asset.headers.get("content-encoding"), "br");
+  assert.match(asset.headers.get("cache-control"), /immutable/);
+  const gone = await fetch(`${PAGE}/index-of-yesterday.js`);
+  assert.equal(gone.status, 404);
+});
+
+test("who signs out is signed out", async () => {
+  const { id, administrator } = await portal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}`);
+  await page.getByText(administrator.email).first().click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in to your portal" }).waitFor();
+  assert.equal(await page.evaluate(() => Object.values(sessionStorage).join("").includes("id_token")), false);
+});
+
+test("a session that has ended is begun anew where it was", async () => {
+  const { id, administrator } = await portal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}/audit`);
+  await page.getByRole("heading", { name: "Audit" }).waitFor();
+  // As after the token's hours, when the pool gives no other either.
+  await page.route("**/portals/**", (route) =>
+    route.request().headers().authorization
+      ? route.fulfill({ status: 401, json: { message: "Unauthorized" } })
+      : route.continue(),
+  );
+  await page.route("**/oauth2/token", (route) => route.fulfill({ status: 400, json: { error: "invalid_grant" } }));
+  await page.getByRole("link", { name: "Users" }).click();
+  await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
+  await screen(page, "session-ended");
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByLabel("Username").fill(administrator.email);
+  await page.getByLabel("Password").fill(administrator.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("There is nobody yet.").waitFor();
+  assert.equal(page.url(), `${PAGE}/portals/${id}/users`);
+});
+
+test("a token that the API does not take any more is renewed without a word", async () => {
+  const { id, administrator } = await portal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}`);
+  await page.getByRole("heading", { name: "Northwind Traders" }).waitFor();
+  const refused = [];
+  await page.route("**/portals/*/audit*", (route) => {
+    if (refused.length > 0) return route.continue();
+    refused.push(route.request().headers().authorization.replace("Bearer ", ""));
+    return route.fulfill({ status: 401, json: { message: "Unauthorized" } });
+  });
+  // Of what Cognito answers then the local cloud leaves out the groups.
+  const asked = [];
+  await page.route("**/oauth2/token", (route) => {
+    asked.push(new URLSearchParams(route.request().postData()).get("grant_type"));
+    const [id_token] = refused;
+    return route.fulfill({ json: { id_token, access_token: "renewed", token_type: "Bearer", expires_in: 3600 } });
+  });
+  await page.getByRole("link", { name: "Audit" }).click();
+  await page.getByText("set the portal up").waitFor();
+  assert.deepEqual(asked, ["refresh_token"]);
+  assert.equal(refused.length, 1);
+});
+
+test("a way back from signing in that is none says so", async () => {
+  const page = await open();
+  await page.goto(`${PAGE}?error=access_denied&state=unknown`);
+  await page.getByText("Signing in did not work.").waitFor();
+  await screen(page, "sign-in-failed");
+});
+
+test("what is down is said to be down, and asked again", async () => {
+  const { id, administrator } = await portal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}`);
+  await page.route("**/portals/*/audit*", (route) => route.abort());
+  await page.getByRole("link", { name: "Audit" }).click();
+  await page.getByText("Go1 cannot be reached.").waitFor();
+  await screen(page, "unreachable");
+  await page.unrouteAll();
+  await page.route("**/portals/*/audit*", (route) => route.fulfill({ status: 503, json: { message: "Service Unavailable" } }));
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("Something went wrong on our side.").waitFor();
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("set the portal up").waitFor();
+});
+
+test("a file that is not accepted says why, and what to do", async () => {
+  const { id, administrator } = await fedPortal();
+  const refused = await feed(id, "semicolons.csv", people([0, 1], id).replaceAll(",", ";"));
+  assert.equal(refused.status, "rejected");
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}/uploads/${refused.upload_id}`);
+  await page.getByRole("heading", { name: "Why it was not accepted" }).waitFor();
+  await page.getByText("Export the file with a comma between the columns.").waitFor();
+  await screen(page, "upload-refused");
+});
+
+test("an administrator sees the own portal alone", async () => {
+  const [own, other] = [await portal(), await portal()];
+  const page = await open();
+  await signIn(page, own.administrator, `/portals/${other.id}/users`);
+  await page.getByRole("alert").waitFor();
+  await page.goto(`${PAGE}/portals`);
+  await page.getByText("This is for Go1 staff.").waitFor();
+});
+
+test("operators see every portal, and who waits for a decision", async () => {
+  const { id } = await fedPortal();
+  const everybody = Array.from({ length: 30 }, (_, at) => at);
+  await feed(id, "everybody.csv", people(everybody, id));
+  await feed(id, "few.csv", people([0, 1], id));
+  const page = await open();
+  await signIn(page, await operator());
+  await page.getByRole("region", { name: "Portals" }).waitFor();
+  await screen(page, "portals");
+  const line = page.getByRole("row", { name: new RegExp(id) });
+  while (!(await line.isVisible())) {
+    const more = page.getByRole("button", { name: "Show more" });
+    await line.or(more).first().waitFor();
+    if (!(await line.isVisible())) await more.click();
+  }
+  await line.getByText("28 people held").click();
+  await page.getByText("28 people would be made inactive.").first().waitFor();
+});
+
+test("it is used by keyboard alone, on a small screen", async () => {
+  const { id, administrator } = await portal();
+  const page = await open({ width: 360, height: 640 });
+  await signIn(page, administrator, `/portals/${id}`);
+  await page.getByRole("heading", { name: "Northwind Traders" }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "content");
+  const menu = page.getByRole("button", { name: "Menu" });
+  await menu.focus();
+  await page.keyboard.press("Enter");
+  await screen(page, "menu");
+  await page.getByRole("link", { name: "Audit" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Audit" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "content");
+  assert.equal(await page.title(), "Audit · Go1");
+  assert.equal(await menu.getAttribute("aria-expanded"), "false");
+});
+
+test("dates and numbers are the reader's", async () => {
+  const { id, administrator } = await portal();
+  const page = await open({ locale: "de-DE" });
+  await signIn(page, administrator, `/portals/${id}/audit`);
+  await page.getByText(/\d{2}\.\d{2}\.\d{4}, \d{2}:\d{2}/).first().waitFor();
+});
+
+test("an address that nothing is at says so", async () => {
+  const { id, administrator } = await portal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}/nothing`);
+  await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+  await page.goto(`${PAGE}/portals/${id}/uploads/01KAPTA7HZ0000000000000000`);
+  await page.getByRole("alert").waitFor();
+});
+
+test("long names and large numbers fit", async () => {
+  const { id, administrator } = await fedPortal();
+  const long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk".repeat(3);
+  await api("PUT", `/portals/${id}`, { name: long, country: "AU", groups: [{ id: 7, name: long }] });
+  const address = `${"a".repeat(60)}@${"b".repeat(60)}.example`;
+  const upload = await feed(id, `${long}.csv`, `${COLUMNS.join(",")}\n${address},${long},${long}\nno address,${long},\n`);
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}`);
+  await page.getByRole("heading", { name: long }).waitFor();
+  await screen(page, "long-overview");
+  await page.goto(`${PAGE}/portals/${id}/uploads/${upload.upload_id}`);
+  await page.getByRole("heading", { name: "What it did" }).waitFor();
+  await screen(page, "long-upload");
+  await page.goto(`${PAGE}/portals/${id}/users`);
+  await page.getByRole("link", { name: long }).click();
+  await page.getByText("Kept in step by the data feed").waitFor();
+  await screen(page, "long-user");
+
+  // Years of nights, each with as many as a large company has.
+  const nights = Array.from({ length: 30 }, (_, at) => ({
+    ...upload,
+    upload_id: `01KAPTA7HZ00000000000000${String(at).padStart(2, "0")}`,
+    file_name: "people.csv",
+    received_at: new Date(Date.UTC(2026, 9, 30 - at, 1, 30)).toISOString(),
+    status: at === 11 ? "rejected" : at % 7 === 3 ? "completed_with_problems" : "completed",
+    rows: { ...upload.rows, created: at === 29 ? 981_204 : 40 * at, updated: 9_000 + 700 * (at % 5), not_processed: at % 7 === 3 ? 3_127 : 0 },
+    others: { disabled: 25 * (at % 9), updated: 0 },
+  }));
+  await page.route("**/uploads?limit=30*", (route) => {
+    const cursor = new URL(route.request().url()).searchParams.get("cursor");
+    return route.fulfill({ json: { items: nights, cursor: cursor === "330" ? null : String(Number(cursor ?? 0) + 1) } });
+  });
+  await page.goto(`${PAGE}/portals/${id}/uploads`);
+  await page.getByText("981,204").waitFor();
+  await screen(page, "uploads-many");
+  for (const count of [60, 90]) {
+    await page.getByRole("button", { name: "Show more" }).click();
+    await page.waitForFunction((count) => document.querySelectorAll("tbody tr").length === count, count);
+  }
+});
+
+test("the progress of a file is told while it is processed", async () => {
+  const { id, administrator } = await fedPortal();
+  const upload = await feed(id, "people.csv", people([0, 1], id));
+  const page = await open();
+  let asked = 0;
+  await page.route(`**/uploads/${upload.upload_id}`, async (route) => {
+    if (!route.request().headers().authorization) return route.continue();
+    asked += 1;
+    const steps = [["queued", 0], ["scanning", 12], ["applying", 64]];
+    const [status, progress_percent] = steps[asked - 1] ?? ["completed", 100];
+    return route.fulfill({ json: { ...upload, status, progress_percent, report_ready: status === "completed" } });
+  });
+  await signIn(page, administrator, `/portals/${id}/uploads/${upload.upload_id}`);
+  await page.getByText("Waiting its turn: 0%").waitFor();
+  await page.getByText("Reading the file: 12%").waitFor();
+  await page.getByText("Updating users: 64%").waitFor();
+  assert.equal(await page.getByRole("progressbar", { name: "Progress" }).getAttribute("value"), "64");
+  await page.getByRole("heading", { name: "What it did" }).waitFor();
+});
+
+test("who has signed up with Xero is told of the first password", async () => {
+  const page = await open();
+  await page.goto(`${PAGE}/portals/912345678901/xero?signed_up`);
+  await page.getByText("We have sent a first password").waitFor();
+  await screen(page, "signed-up");
+});
