@@ -147,6 +147,19 @@ export class Api {
   }
 }
 
+/** Begins a company's sign-up with Xero, for which nobody is signed in. Where to send the browser. */
+export async function signUp(company: Schemas["SignUpBody"]): Promise<string> {
+  const headers = { "content-type": "application/json" };
+  let answer: Response;
+  try {
+    answer = await fetch(api("/xero/signup"), { method: "POST", headers, body: JSON.stringify(company) });
+  } catch {
+    throw OFFLINE;
+  }
+  if (!answer.ok) throw await refusal(answer);
+  return ((await answer.json()) as Schemas["AuthoriseUrl"]).authorise_url;
+}
+
 /** As much of a sample as the API looks at. */
 export const SAMPLE_BYTES = 256 * 1024;
 

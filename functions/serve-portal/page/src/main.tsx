@@ -17,6 +17,7 @@ import { DataMapping } from "./screens/mapping";
 import { Overview } from "./screens/overview";
 import { Portals } from "./screens/portals";
 import { SignIn } from "./screens/sign-in";
+import { SignUp } from "./screens/sign-up";
 import { OneUpload } from "./screens/upload";
 import { Uploads } from "./screens/uploads";
 import { OneUser } from "./screens/user";
@@ -64,6 +65,7 @@ function begin(): void {
 function Page({ session }: { session: Session }) {
   const [ended, setEnded] = useState(false);
   const person = session.person;
+  if (!person && location.pathname === at("/signup")) return <SignUp />;
   if (!person || ended) return <SignIn session={session} ended={ended} />;
   const around = { session, person, api: new Api(session), ended: () => setEnded(true) };
   return (

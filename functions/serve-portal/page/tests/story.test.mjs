@@ -298,6 +298,24 @@ test("a company on Xero connects, looks at whom it has, and imports them", async
   await screen(page, "xero-settings");
 });
 
+test("a company on Xero that has no portal signs up", async () => {
+  const owner = `olive.${Date.now()}@harbour-cafe.example`;
+  const { user_id } = await xero("POST", "/fake/users", { email: owner, first_name: "Olive", last_name: "Harper" });
+  const organisation = { name: "Harbour Café", country: "AU", owner: user_id, employees: [] };
+  const { tenant_id } = await xero("POST", "/fake/organisations", organisation);
+  const page = await open();
+  await page.goto(`${PAGE}/signup`);
+  await page.getByLabel("Company").fill("Harbour Café");
+  await screen(page, "sign-up");
+  await page.getByRole("button", { name: "Continue with Xero" }).click();
+  await page.getByLabel(owner).check();
+  await page.locator(`input[value="${tenant_id}"]`).check();
+  await page.getByRole("button", { name: "Allow access" }).click();
+  await page.getByText("We have sent a first password").waitFor();
+  const [, made] = /\/portals\/(9\d{11})\/xero\?signed_up$/.exec(page.url());
+  assert.equal((await api("GET", `/portals/${made}`)).name, "Harbour Café");
+});
+
 test("who has changed their mind disconnects from Xero", async () => {
   const { id, administrator } = await portal({ name: "Harbour Café" });
   const { user_id } = await xero("POST", "/fake/users", { email: administrator.email, first_name: "O", last_name: "H" });
