@@ -5,6 +5,7 @@
 mod administrator;
 mod api;
 mod audit;
+mod company;
 mod configure;
 mod credentials;
 mod erasure;
@@ -26,3 +27,4 @@ mod repeats;
 mod respect;
 mod rows;
 mod users;
+mod xero_connect;
