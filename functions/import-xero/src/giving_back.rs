@@ -25,7 +25,10 @@ pub(crate) async fn give_back(context: &Context, portal: PortalId) -> Result<(),
             continue;
         }
         match at_xero(context, portal, &it).await {
-            Ok(()) => feed.end_return(portal, &it.connection).await?,
+            Ok(GivenBack::All) => feed.end_return(portal, &it.connection).await?,
+            Ok(GivenBack::NotYet) => {
+                tracing::info!(portal_id = %portal, "a connection with Xero is given back when others have chosen theirs");
+            }
             // The tokens are dead, and with them there is nothing left that could be given back by them.
             Err(Failure::Refused(Refused {
                 code: ProblemCode::XeroReconnectNeeded,
@@ -41,7 +44,19 @@ pub(crate) async fn give_back(context: &Context, portal: PortalId) -> Result<(),
     Ok(())
 }
 
-async fn at_xero(context: &Context, portal: PortalId, it: &XeroReturn) -> Result<(), Failure> {
+/// How far it was given back.
+enum GivenBack {
+    /// Xero has confirmed that nothing is left of it.
+    All,
+    /// There is something left that somebody else of the same Xero user may need, who has not chosen yet.
+    NotYet,
+}
+
+async fn at_xero(
+    context: &Context,
+    portal: PortalId,
+    it: &XeroReturn,
+) -> Result<GivenBack, Failure> {
     let ours = it.connection.clone();
     let in_use = context.feed.in_use(&ours).await?;
     let mut session = Session::new(context, portal, Connected::Returning, ours);
@@ -61,16 +76,19 @@ async fn at_xero(context: &Context, portal: PortalId, it: &XeroReturn) -> Result
         if !by_us || in_use.has(&tenant, event.as_deref()) {
             continue;
         }
+        if in_use.undecided {
+            return Ok(GivenBack::NotYet);
+        }
         session.delete_connection(&connection.id).await?;
     }
     if in_use.any {
-        return Ok(());
+        return Ok(GivenBack::All);
     }
     let sealed = &session.connection.tokens.refresh_token;
     let refresh = context.seal.open(portal, Use::Refresh, sealed).await?;
     let xero = context.xero().await?;
     match xero.revoke(&RefreshToken::new(refresh)).await {
-        Ok(()) | Err(XeroFailure::InvalidGrant) => Ok(()),
+        Ok(()) | Err(XeroFailure::InvalidGrant) => Ok(GivenBack::All),
         Err(failure) => Err(Failure::of_xero(Asked::Access, failure)),
     }
 }

@@ -215,6 +215,19 @@ impl Company {
         .await;
     }
 
+    /// The pause after the first attempt to give back is over, and the schedule comes by.
+    pub(crate) async fn due_again(&self) {
+        for sk in self.keys("XERO_RETURN#").await {
+            until("tried", async || {
+                let item = self.portal.item(&sk).await.unwrap();
+                item["attempts"].as_n().unwrap() != "0"
+            })
+            .await;
+            self.portal.make_due(&sk, GONE).await;
+        }
+        self.sweep().await;
+    }
+
     /// What was done for the portal, oldest first.
     pub(crate) async fn trail(&self) -> Vec<Value> {
         let page = self.portal.call("GET", "/audit?limit=100", None).await;

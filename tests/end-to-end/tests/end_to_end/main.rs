@@ -28,3 +28,6 @@ mod respect;
 mod rows;
 mod users;
 mod xero_connect;
+mod xero_disconnect;
+mod xero_organisations;
+mod xero_tokens;

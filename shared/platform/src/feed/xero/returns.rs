@@ -76,6 +76,9 @@ impl XeroReturn {
 pub struct InUse {
     /// Whether anything is.
     pub any: bool,
+    /// Whether something is of which nobody can say which connections it needs: its organisation is not chosen yet,
+    /// and a later consent may have put its own name on the connections of this one.
+    pub undecided: bool,
     tenants: Vec<String>,
     auth_events: Vec<String>,
 }
@@ -156,12 +159,14 @@ impl FeedTable {
         let others = self.in_use_of_user(user, &it.consent).await?;
         let (mut tenants, mut auth_events) = (Vec::new(), Vec::new());
         let any = !others.is_empty();
+        let undecided = others.iter().any(|other| other.tenant_id.is_none());
         for other in others {
             tenants.extend(other.tenant_id);
             auth_events.extend(other.auth_event);
         }
         Ok(InUse {
             any,
+            undecided,
             tenants,
             auth_events,
         })
@@ -230,6 +235,7 @@ mod tests {
     fn what_others_use_stays_connected() {
         let in_use = InUse {
             any: true,
+            undecided: false,
             tenants: vec!["t1".to_owned()],
             auth_events: vec!["e1".to_owned()],
         };
