@@ -30,4 +30,6 @@ mod users;
 mod xero_connect;
 mod xero_disconnect;
 mod xero_organisations;
+mod xero_secrets;
+mod xero_sign_up;
 mod xero_tokens;
