@@ -56,7 +56,7 @@ pub(crate) async fn come_back(
     let back = match Back::expected(&context, &headers, &query).await {
         Ok(Some(back)) => back,
         Ok(None) => return Page::NotExpected.response(portal_url, None),
-        Err(failure) => return broken(&context, failure, None),
+        Err(failure) => return broken(&context, &failure, None),
     };
     let portal = back.portal_of_its_own();
     let state = back.state.clone();
@@ -75,7 +75,7 @@ pub(crate) async fn come_back(
             None => Page::SignedUp.response(None, None),
         },
         Ok(Came::To(page)) => page.response(portal_url, portal),
-        Err(failure) => broken(&context, failure, portal),
+        Err(failure) => broken(&context, &failure, portal),
     };
     // The cookie has done its work.
     if let Ok(cookie) = cookie_of(&context, &state, "")
@@ -96,7 +96,7 @@ fn to_portal(url: &str) -> Response {
 }
 
 /// Printed here, once; the browser hears only that.
-fn broken(context: &Context, failure: Failure, portal: Option<PortalId>) -> Response {
+fn broken(context: &Context, failure: &Failure, portal: Option<PortalId>) -> Response {
     tracing::error!(error = ?failure, "coming back from Xero failed");
     Page::Broken.response(context.portal_url.as_ref(), portal)
 }

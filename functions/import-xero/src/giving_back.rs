@@ -25,10 +25,7 @@ pub(crate) async fn give_back(context: &Context, portal: PortalId) -> Result<(),
             continue;
         }
         match at_xero(context, portal, &it).await {
-            Ok(GivenBack::All) => feed.end_return(portal, &it.connection).await?,
-            Ok(GivenBack::NotYet) => {
-                tracing::info!(portal_id = %portal, "a connection with Xero is given back when others have chosen theirs");
-            }
+            Ok(()) => feed.end_return(portal, &it.connection).await?,
             // The tokens are dead, and with them there is nothing left that could be given back by them.
             Err(Failure::Refused(Refused {
                 code: ProblemCode::XeroReconnectNeeded,
@@ -44,19 +41,7 @@ pub(crate) async fn give_back(context: &Context, portal: PortalId) -> Result<(),
     Ok(())
 }
 
-/// How far it was given back.
-enum GivenBack {
-    /// Xero has confirmed that nothing is left of it.
-    All,
-    /// There is something left that somebody else of the same Xero user may need, who has not chosen yet.
-    NotYet,
-}
-
-async fn at_xero(
-    context: &Context,
-    portal: PortalId,
-    it: &XeroReturn,
-) -> Result<GivenBack, Failure> {
+async fn at_xero(context: &Context, portal: PortalId, it: &XeroReturn) -> Result<(), Failure> {
     let ours = it.connection.clone();
     let in_use = context.feed.in_use(&ours).await?;
     let mut session = Session::new(context, portal, Connected::Returning, ours);
@@ -73,22 +58,19 @@ async fn at_xero(
             .is_some_and(|chosen| chosen.tenant_id == tenant);
         // Which consent it was made by is not always known; then it is ours unless somebody else uses it.
         let by_us = chosen || it.auth_event.is_none() || event.is_none() || event == it.auth_event;
-        if !by_us || in_use.has(&tenant, event.as_deref()) {
+        if !by_us || in_use.has(&tenant) {
             continue;
-        }
-        if in_use.undecided {
-            return Ok(GivenBack::NotYet);
         }
         session.delete_connection(&connection.id).await?;
     }
     if in_use.any {
-        return Ok(GivenBack::All);
+        return Ok(());
     }
     let sealed = &session.connection.tokens.refresh_token;
     let refresh = context.seal.open(portal, Use::Refresh, sealed).await?;
     let xero = context.xero().await?;
     match xero.revoke(&RefreshToken::new(refresh)).await {
-        Ok(()) | Err(XeroFailure::InvalidGrant) => Ok(GivenBack::All),
-        Err(failure) => Err(Failure::of_xero(Asked::Access, failure)),
+        Ok(()) | Err(XeroFailure::InvalidGrant) => Ok(()),
+        Err(failure) => Err(Failure::of_xero(Asked::Access, &failure)),
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct OrganisationBody {
         (status = 200, description = "All of them.", body = Organisations),
         (status = 404, description = "`portal_not_found`"),
         (status = 409, description = "`xero_not_offered`, `xero_not_connected`, `xero_reconnect_needed`, `conflict`"),
-        (status = 429, description = "`xero_busy`, with `Retry-After`"),
+        (status = 429, description = "`xero_busy`, and when to try again in Retry-After"),
         (status = 503, description = "`xero_unavailable`"),
     ),
 )]
@@ -108,7 +108,7 @@ async fn connected(
             `import_running`, `conflict`"),
         (status = 422, description = "`xero_organisation_unknown`, `xero_organisation_inactive`, \
             `xero_country_not_supported`"),
-        (status = 429, description = "`xero_busy`, with `Retry-After`"),
+        (status = 429, description = "`xero_busy`, and when to try again in Retry-After"),
         (status = 503, description = "`xero_unavailable`"),
     ),
 )]

@@ -32,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// When an attempt that was not heard of again is followed by another.
 const NEXT_ATTEMPT: SignedDuration = SignedDuration::from_mins(1);
 
-/// As a file that does not come forward (`docs/reliability.md`).
+/// After so many attempts that brought nobody forward an import is given up, as a file is (`docs/reliability.md`).
 const MAX_ATTEMPTS: u32 = 5;
 
 /// How many people are imported before the record says so.
@@ -86,6 +86,8 @@ struct Run<'r> {
     import: PendingImport,
     record: UploadRecord,
     lease: &'r Lease,
+    /// Whether somebody was created in this attempt.
+    came_forward: bool,
 }
 
 async fn attempt(
@@ -107,13 +109,19 @@ async fn attempt(
         return Err(CallFailed::new("import", "the import's record is gone").into());
     };
     line.property("upload_id", record.upload_id.to_string());
-    let last = import.attempts + 1 >= MAX_ATTEMPTS;
+    let attempts = import.attempts + 1;
     let mut run = Run {
         context,
         import,
         record,
         lease,
+        came_forward: false,
     };
+    if attempts > MAX_ATTEMPTS {
+        // Each of those before has died.
+        tracing::error!(portal_id = %portal, "an import is given up");
+        return run.given_up("it was begun again and again").await;
+    }
     run.record.started_at.get_or_insert_with(|| stamp(now));
     match run.import().await {
         Ok(()) => {
@@ -126,11 +134,11 @@ async fn attempt(
         Err(Failure::Refused(Refused {
             code: ProblemCode::XeroUnavailable | ProblemCode::Conflict,
             ..
-        })) if !last => Ok(()),
+        })) if attempts < MAX_ATTEMPTS => Ok(()),
         Err(Failure::Refused(refused)) => run.refused(refused).await,
-        Err(Failure::Call(failure)) if last => {
+        Err(Failure::Call(failure)) if attempts >= MAX_ATTEMPTS => {
             tracing::error!(portal_id = %portal, error = ?failure, "an import is given up");
-            run.given_up(&failure).await
+            run.given_up(&failure.to_string()).await
         }
         Err(failure) => Err(failure),
     }
@@ -225,9 +233,9 @@ impl Run<'_> {
     }
 
     /// We are broken, again and again.
-    async fn given_up(&mut self, failure: &CallFailed) -> Result<(), Failure> {
+    async fn given_up(&mut self, why: &str) -> Result<(), Failure> {
         let message = format!(
-            "The import did not come to its end: {failure}. Some people may have been imported; importing again goes on with the others."
+            "The import did not come to its end: {why}. Some people may have been imported; importing again goes on with the others."
         );
         let problem = Problem::new(ProblemCode::ProcessingFailed).message(message);
         self.record.problems = vec![problem];
@@ -302,7 +310,8 @@ impl Apply<'_, '_> {
             import,
             record,
             lease,
-        } = &*self.run;
+            came_forward,
+        } = &mut *self.run;
         let (portal, upload_id) = (record.portal_id, import.upload_id);
         let identity = Identity::Email(&person.email);
         let mut user_id = UserId::of(portal, &identity, 0);
@@ -327,7 +336,13 @@ impl Apply<'_, '_> {
                 .create_imported(portal, &imported, gone, creation, lease)
                 .await?
             {
-                Joined::Created => return Ok(Some(user_id)),
+                Joined::Created => {
+                    if !*came_forward {
+                        feed.import_came_forward(portal, import).await?;
+                        *came_forward = true;
+                    }
+                    return Ok(Some(user_id));
+                }
                 Joined::LeaseLost => return Err(Failure::LeaseLost),
                 Joined::NoPlace => {
                     self.instead.insert(employee_id, Instead::NoPlace);

@@ -75,7 +75,7 @@ impl<'c> Session<'c> {
     /// The organisations that are connected now.
     pub(crate) async fn connections(&mut self) -> Result<Vec<Connection>, Failure> {
         let answer = called!(self, |xero, access| xero.connections(&access).await);
-        answer.map_err(|failure| Failure::of_xero(Asked::Access, failure))
+        answer.map_err(|failure| Failure::of_xero(Asked::Access, &failure))
     }
 
     /// Disconnects an organisation.
@@ -83,7 +83,7 @@ impl<'c> Session<'c> {
         let answer = called!(self, |xero, access| xero
             .delete_connection(&access, id)
             .await);
-        answer.map_err(|failure| Failure::of_xero(Asked::Access, failure))
+        answer.map_err(|failure| Failure::of_xero(Asked::Access, &failure))
     }
 
     /// The organisation that was chosen, if it is connected still. No other takes its place.
@@ -142,7 +142,7 @@ impl<'c> Session<'c> {
             _ => None,
         };
         self.context.feed.end_calls(calls, not_before).await?;
-        answer.map_err(|failure| Failure::of_xero(asked, failure))
+        answer.map_err(|failure| Failure::of_xero(asked, &failure))
     }
 
     /// Our turn to ask the organisation; waits for it a little.

@@ -32,7 +32,7 @@ pub(crate) struct SignUpBody {
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     /// Where the company is: `AU` or `US`.
-    #[schema(min_length = 2, max_length = 2)]
+    #[schema(pattern = "^(AU|US)$")]
     country: String,
 }
 

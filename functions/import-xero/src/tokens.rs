@@ -135,7 +135,7 @@ async fn refresh(
         }
         Err(failure) => {
             feed.end_refresh(portal, connected, connection).await?;
-            Err(Failure::of_xero(Asked::Access, failure))
+            Err(Failure::of_xero(Asked::Access, &failure))
         }
     }
 }

@@ -101,8 +101,6 @@ pub(super) struct UserItem {
     pub(super) portal_id: PortalId,
     pub(super) consent: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) auth_event: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tenant_id: Option<String>,
 }
 
@@ -120,7 +118,6 @@ impl XeroConnection {
         UserItem {
             portal_id,
             consent: self.consent.clone(),
-            auth_event: self.auth_event.clone(),
             tenant_id: self.chosen.as_ref().map(|it| it.tenant_id.clone()),
         }
     }

@@ -74,20 +74,17 @@ impl XeroReturn {
 /// What else is in use of a Xero user, so that it must stay connected.
 #[derive(Default)]
 pub struct InUse {
-    /// Whether anything is.
+    /// Whether anything is. What stays connected is given back with the last of it.
     pub any: bool,
-    /// Whether something is of which nobody can say which connections it needs: its organisation is not chosen yet,
-    /// and a later consent may have put its own name on the connections of this one.
-    pub undecided: bool,
+    /// Somebody has not chosen an organisation yet: any may be theirs.
+    undecided: bool,
     tenants: Vec<String>,
-    auth_events: Vec<String>,
 }
 
 impl InUse {
-    /// Whether a connection is one of those.
-    pub fn has(&self, tenant_id: &str, auth_event: Option<&str>) -> bool {
-        self.tenants.iter().any(|it| it == tenant_id)
-            || auth_event.is_some_and(|event| self.auth_events.iter().any(|it| it == event))
+    /// Whether an organisation is, or may be, one of those.
+    pub fn has(&self, tenant_id: &str) -> bool {
+        self.undecided || self.tenants.iter().any(|it| it == tenant_id)
     }
 }
 
@@ -157,18 +154,10 @@ impl FeedTable {
             });
         };
         let others = self.in_use_of_user(user, &it.consent).await?;
-        let (mut tenants, mut auth_events) = (Vec::new(), Vec::new());
-        let any = !others.is_empty();
-        let undecided = others.iter().any(|other| other.tenant_id.is_none());
-        for other in others {
-            tenants.extend(other.tenant_id);
-            auth_events.extend(other.auth_event);
-        }
         Ok(InUse {
-            any,
-            undecided,
-            tenants,
-            auth_events,
+            any: !others.is_empty(),
+            undecided: others.iter().any(|other| other.tenant_id.is_none()),
+            tenants: others.into_iter().filter_map(|it| it.tenant_id).collect(),
         })
     }
 
@@ -233,15 +222,14 @@ mod tests {
 
     #[test]
     fn what_others_use_stays_connected() {
-        let in_use = InUse {
+        let mut in_use = InUse {
             any: true,
             undecided: false,
             tenants: vec!["t1".to_owned()],
-            auth_events: vec!["e1".to_owned()],
         };
-        assert!(in_use.has("t1", None));
-        assert!(in_use.has("t2", Some("e1")));
-        assert!(!in_use.has("t2", Some("e2")));
-        assert!(!in_use.has("t2", None));
+        assert!(in_use.has("t1") && !in_use.has("t2"));
+        in_use.undecided = true;
+        assert!(in_use.has("t1") && in_use.has("t2"));
+        assert!(!InUse::default().has("t1"));
     }
 }
