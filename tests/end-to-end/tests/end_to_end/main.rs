@@ -5,7 +5,6 @@
 mod administrator;
 mod api;
 mod audit;
-mod company;
 mod configure;
 mod credentials;
 mod erasure;
@@ -19,6 +18,7 @@ mod life;
 mod logs;
 mod notices;
 mod off_boarding;
+mod on_xero;
 mod operators;
 mod overdue;
 mod people;

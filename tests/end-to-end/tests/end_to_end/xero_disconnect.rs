@@ -1,13 +1,13 @@
 //! A connection is given back to Xero: the right one, completely, and nothing that somebody else needs; when Xero does
 //! not answer, later, by tokens that are kept for that alone.
 
-use crate::company::{Company, GONE, ann, until};
+use crate::on_xero::{CompanyOnXero, GONE, ann, until};
 use aws_sdk_dynamodb::types::AttributeValue;
 use fake_xero::wire::{Route, Scripted};
 use serde_json::{Value, json};
 
 /// Nothing of the user's is left at Xero.
-async fn nothing_is_left(company: &Company) {
+async fn nothing_is_left(company: &CompanyOnXero) {
     let left = company.at_xero().await;
     assert_eq!(left.connections, []);
     let tokens = left.refresh_tokens + left.refresh_tokens_in_grace + left.access_tokens;
@@ -15,7 +15,7 @@ async fn nothing_is_left(company: &Company) {
 }
 
 /// The items of the portal that there were before it had heard of Xero, the audit trail apart.
-async fn no_item_is_left(company: &Company) {
+async fn no_item_is_left(company: &CompanyOnXero) {
     let keys = company.keys("").await.into_iter();
     let keys: Vec<String> = keys.filter(|sk| !sk.starts_with("AUDIT#")).collect();
     assert_eq!(keys, ["PORTAL"]);
@@ -23,7 +23,7 @@ async fn no_item_is_left(company: &Company) {
 }
 
 /// The portals of which it is known that they have tokens of the company's Xero user.
-async fn portals_of(company: &Company) -> Vec<String> {
+async fn portals_of(company: &CompanyOnXero) -> Vec<String> {
     let partition = format!("XERO_USER#{}", company.user.user_id);
     let request = company
         .portal
@@ -40,7 +40,7 @@ async fn portals_of(company: &Company) -> Vec<String> {
         .collect()
 }
 
-async fn preview_works(company: &Company) {
+async fn preview_works(company: &CompanyOnXero) {
     let preview = company.call("GET", "/preview", None).await.expect(200);
     assert_eq!(preview["to_import"][0]["email"], "ann@x.example");
 }
@@ -48,7 +48,7 @@ async fn preview_works(company: &Company) {
 /// Requirements 4 and 6 of docs/xero.md: the connection's own id, and not one of the two others.
 #[tokio::test]
 async fn disconnecting_deletes_the_connection_by_its_id_revokes_and_forgets() {
-    let company = Company::chosen(ann()).await;
+    let company = CompanyOnXero::chosen(ann()).await;
     preview_works(&company).await;
     let [live] = company.at_xero().await.connections.try_into().unwrap();
     for call in company.xero.calls_about(company.tenant).await.calls {
@@ -92,7 +92,7 @@ async fn when_xero_is_down_the_connection_is_given_back_later() {
         (Route::Revocation, vec![Scripted::status(503)]),
         (Route::Revocation, vec![Scripted::lost()]),
     ] {
-        let company = Company::chosen(ann()).await;
+        let company = CompanyOnXero::chosen(ann()).await;
         company.script(on, answers).await;
         company.disconnect().await;
         assert_eq!(company.state().await, "not_connected");
@@ -124,7 +124,7 @@ async fn when_xero_is_down_the_connection_is_given_back_later() {
 /// Requirement 6 of docs/xero.md: who is still being disconnected can connect again, and stays connected.
 #[tokio::test]
 async fn what_is_given_back_late_takes_nothing_of_a_newer_connection_with_it() {
-    let mut company = Company::chosen(ann()).await;
+    let mut company = CompanyOnXero::chosen(ann()).await;
     let down = vec![Scripted::status(503), Scripted::status(503)];
     company.script(Route::Connections, down).await;
     company.disconnect().await;
@@ -148,7 +148,7 @@ async fn what_is_given_back_late_takes_nothing_of_a_newer_connection_with_it() {
 /// Requirement 5 of docs/xero.md: whoever was imported stays, and so does the count of them.
 #[tokio::test]
 async fn whoever_was_imported_stays_when_the_portal_is_disconnected() {
-    let mut company = Company::chosen(ann()).await;
+    let mut company = CompanyOnXero::chosen(ann()).await;
     company.import().await;
     company.given_back().await;
     let users = company.portal.users().await;
@@ -173,7 +173,7 @@ async fn whoever_was_imported_stays_when_the_portal_is_disconnected() {
 /// Requirement 5 of docs/xero.md: what was disconnected in Xero can be disconnected here.
 #[tokio::test]
 async fn a_connection_that_is_gone_at_xero_is_given_back_all_the_same() {
-    let company = Company::chosen(ann()).await;
+    let company = CompanyOnXero::chosen(ann()).await;
     company.xero.disconnect(company.tenant).await;
     company.disconnect().await;
     company.given_back().await;
@@ -183,12 +183,31 @@ async fn a_connection_that_is_gone_at_xero_is_given_back_all_the_same() {
     assert_eq!(company.count(Route::Revocation).await, 1);
 }
 
+/// Requirement 6 of docs/xero.md: an access token that is refused is not the refresh token, by which everything is ended.
+#[tokio::test]
+async fn what_xero_does_not_allow_to_be_deleted_is_revoked() {
+    for (on, status) in [
+        (Route::Connections, 401),
+        (Route::Connections, 403),
+        (Route::DeleteConnection, 403),
+    ] {
+        let company = CompanyOnXero::chosen(ann()).await;
+        let detail = json!({"detail": "AuthenticationUnsuccessful"});
+        let refused = vec![Scripted::status(status).body(detail)];
+        company.script(on, refused).await;
+        company.disconnect().await;
+        company.given_back().await;
+        nothing_is_left(&company).await;
+        no_item_is_left(&company).await;
+    }
+}
+
 #[tokio::test]
 async fn a_connection_that_nobody_uses_is_given_back_after_a_day() {
     for chosen in [true, false] {
         let company = match chosen {
-            true => Company::chosen(ann()).await,
-            false => Company::connected(ann()).await,
+            true => CompanyOnXero::chosen(ann()).await,
+            false => CompanyOnXero::connected(ann()).await,
         };
         let overview = company.overview().await;
         let day = |text: &Value| text.as_str().unwrap()[..10].to_owned();
@@ -225,7 +244,7 @@ async fn a_connection_that_nobody_uses_is_given_back_after_a_day() {
 /// Requirement 6 of docs/xero.md: revoking takes everything of the Xero user, and so is for the last one.
 #[tokio::test]
 async fn a_portal_that_disconnects_leaves_the_other_portal_of_the_same_xero_user_alone() {
-    let one = Company::chosen(ann()).await;
+    let one = CompanyOnXero::chosen(ann()).await;
     for same_organisation in [false, true] {
         let mut other = one.again_elsewhere().await;
         if !same_organisation {
@@ -257,18 +276,14 @@ async fn a_portal_that_disconnects_leaves_the_other_portal_of_the_same_xero_user
 /// name of the later consent.
 #[tokio::test]
 async fn what_the_other_portal_may_still_choose_stays_connected() {
-    let one = Company::connected(ann()).await;
+    let one = CompanyOnXero::connected(ann()).await;
     let mut other = one.again_elsewhere().await;
     other.connect().await;
     other.choose(other.tenant).await.expect(200);
     other.disconnect().await;
-    other.due_again().await;
-    assert_eq!(one.connected_at_xero().await, [one.tenant]);
-    assert_eq!(other.state().await, "not_connected");
-    one.choose(one.tenant).await.expect(200);
-    preview_works(&one).await;
-    other.due_again().await;
     other.given_back().await;
+    assert_eq!(one.connected_at_xero().await, [one.tenant]);
+    one.choose(one.tenant).await.expect(200);
     preview_works(&one).await;
     one.disconnect().await;
     one.given_back().await;

@@ -1,7 +1,7 @@
 //! Which organisation people are imported from: somebody's choice, of a country that is supported, and never another one
 //! instead.
 
-use crate::company::{Company, ann};
+use crate::on_xero::{CompanyOnXero, ann};
 use fake_xero::wire::{Person, Route};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,13 +10,13 @@ use uuid::Uuid;
 const OF_PEOPLE: [Route; 2] = [Route::Employees, Route::Users];
 
 /// Whether anybody of the organisation was read.
-async fn was_read(company: &Company, tenant: Uuid) -> bool {
+async fn was_read(company: &CompanyOnXero, tenant: Uuid) -> bool {
     let calls = company.xero.calls_about(tenant).await.calls;
     calls.iter().any(|call| OF_PEOPLE.contains(&call.route))
 }
 
 /// Of each that is listed: whether it is chosen.
-async fn listed(company: &Company) -> Vec<(String, bool)> {
+async fn listed(company: &CompanyOnXero) -> Vec<(String, bool)> {
     let list = company.call("GET", "/organisations", None).await;
     let list = list.expect(200);
     assert_eq!(list["cursor"], Value::Null);
@@ -32,7 +32,7 @@ async fn listed(company: &Company) -> Vec<(String, bool)> {
 /// Requirement 3 of docs/xero.md: nobody is chosen by coming first.
 #[tokio::test]
 async fn of_several_organisations_none_is_chosen_but_by_somebody() {
-    let mut company = Company::new(ann()).await;
+    let mut company = CompanyOnXero::new(ann()).await;
     let others = [
         company.other_organisation("AU", "ACTIVE").await,
         company.other_organisation("AU", "ACTIVE").await,
@@ -83,8 +83,8 @@ async fn of_several_organisations_none_is_chosen_but_by_somebody() {
 /// Requirement 4 of docs/xero.md: connection, organisation and consent have ids that look alike.
 #[tokio::test]
 async fn an_organisation_that_is_not_connected_cannot_be_chosen() {
-    let company = Company::connected(ann()).await;
-    let stranger = Company::connected(ann()).await;
+    let company = CompanyOnXero::connected(ann()).await;
+    let stranger = CompanyOnXero::connected(ann()).await;
     let not_allowed = company.other_organisation("AU", "ACTIVE").await;
     let [live] = company.at_xero().await.connections.try_into().unwrap();
     let before = company.portal.items().await;
@@ -125,7 +125,7 @@ async fn an_organisation_that_is_not_connected_cannot_be_chosen() {
 
 #[tokio::test]
 async fn another_country_is_refused_before_anybody_is_read() {
-    let mut company = Company::new(ann()).await;
+    let mut company = CompanyOnXero::new(ann()).await;
     let mut all = Vec::new();
     let inactive = company.other_organisation("AU", "PENDING").await;
     for country in ["NZ", "GB", "SG", "au", "", "AUS"] {
@@ -154,7 +154,7 @@ async fn another_country_is_refused_before_anybody_is_read() {
 /// place, and whoever was imported stays.
 #[tokio::test]
 async fn an_organisation_that_was_disconnected_in_xero_has_to_be_connected_again() {
-    let mut company = Company::chosen(ann()).await;
+    let mut company = CompanyOnXero::chosen(ann()).await;
     company.import().await;
     company.given_back().await;
     let users = company.portal.users().await;
@@ -206,7 +206,7 @@ async fn an_organisation_that_was_disconnected_in_xero_has_to_be_connected_again
 
 #[tokio::test]
 async fn who_is_not_connected_is_told_so() {
-    let company = Company::new(ann()).await;
+    let company = CompanyOnXero::new(ann()).await;
     for (method, path, body) in [
         ("GET", "/organisations", None),
         ("GET", "/preview", None),

@@ -1,7 +1,7 @@
 //! What nobody may see: codes, tokens, our app's secret, the state and what a browser proves itself by. They are in no
 //! log, in no item as they are, in no answer, and in no address but the one by which Xero sends them.
 
-use crate::company::{Company, GONE, ann, parameter, until, with};
+use crate::on_xero::{CompanyOnXero, GONE, ann, parameter, until, with};
 use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::{Answered, Traces};
 use fake_xero::wire::{Person, Route, Scripted};
@@ -44,7 +44,7 @@ fn found(place: &str, text: &str, secrets: &[String]) -> Vec<String> {
 }
 
 /// Everything that the tables have of the company.
-async fn tables(company: &Company) -> String {
+async fn tables(company: &CompanyOnXero) -> String {
     let mut all = format!(
         "{:?}",
         Traces::of(&company.portal.stack, &company.portal.id).await
@@ -67,7 +67,7 @@ async fn tables(company: &Company) -> String {
 #[tokio::test]
 async fn codes_tokens_and_the_apps_secret_are_nowhere_to_be_seen() {
     let email = |name: &str| format!("{name}@{NEEDLE}.example");
-    let mut company = Company::new(Vec::new()).await;
+    let mut company = CompanyOnXero::new(Vec::new()).await;
     let address = email(&company.portal.id);
     company.user = company.xero.user_with(&address, NEEDLE, NEEDLE).await;
     let people = vec![
@@ -195,7 +195,7 @@ async fn codes_tokens_and_the_apps_secret_are_nowhere_to_be_seen() {
 
 #[tokio::test]
 async fn the_way_to_xero_shows_xero_no_more_than_it_must() {
-    let mut company = Company::connected(ann()).await;
+    let mut company = CompanyOnXero::connected(ann()).await;
     let secrets = company.xero.secrets(company.user.user_id).await;
     let authorise_url = company.browser.begin(&company.portal).await;
     let cookie = company.browser.cookies.values().next().unwrap().clone();
@@ -224,8 +224,8 @@ async fn the_way_to_xero_shows_xero_no_more_than_it_must() {
 /// What is sealed for one portal and one use opens for no other.
 #[tokio::test]
 async fn tokens_that_are_moved_to_another_portal_are_worth_nothing_there() {
-    let victim = Company::chosen(ann()).await;
-    let thief = Company::chosen(ann()).await;
+    let victim = CompanyOnXero::chosen(ann()).await;
+    let thief = CompanyOnXero::chosen(ann()).await;
     let stolen = victim.portal.item("XERO").await.unwrap();
     let own = thief.portal.item("XERO").await.unwrap();
     let text = |item: &std::collections::HashMap<String, AttributeValue>, name: &str| {

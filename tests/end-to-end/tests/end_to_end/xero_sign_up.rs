@@ -1,7 +1,7 @@
 //! Signing up with Xero: who it is, Xero says; what there is afterwards is one portal, one account and one connection,
 //! and none of them for somebody who has an account already.
 
-use crate::company::{Company, ann, page, parameter, until, with};
+use crate::on_xero::{CompanyOnXero, ann, page, parameter, until, with};
 use aws_sdk_cognitoidentityprovider::types::UserStatusType;
 use end_to_end::{Account, Answered, Browser, Portal, Stack, Traces};
 use fake_xero::wire::{Person, Route};
@@ -17,14 +17,14 @@ fn form() -> Value {
 }
 
 /// A company that has no portal yet. The one that it is made with is nobody's.
-async fn newcomer(employees: Vec<Person>) -> Company {
-    let mut company = Company::new(employees).await;
+async fn newcomer(employees: Vec<Person>) -> CompanyOnXero {
+    let mut company = CompanyOnXero::new(employees).await;
     company.portal = Portal::unknown();
     company
 }
 
 /// Signs up and allows at Xero. Where the browser is sent, and the number that is kept.
-async fn allowed(company: &mut Company) -> (Url, String) {
+async fn allowed(company: &mut CompanyOnXero) -> (Url, String) {
     let authorise_url = company.browser.sign_up(&form()).await;
     let user = company.user.user_id;
     let organisations = [company.tenant];
@@ -36,7 +36,7 @@ async fn allowed(company: &mut Company) -> (Url, String) {
 }
 
 /// Signs up, allows, and comes back: the company's portal is the new one, if there is one.
-async fn sign_up(company: &mut Company) -> Answered {
+async fn sign_up(company: &mut CompanyOnXero) -> Answered {
     let (callback, number) = allowed(company).await;
     company.portal.id = number;
     company.browser.follow(&callback).await
@@ -82,7 +82,7 @@ async fn is_there(stack: &Stack, number: &str) -> bool {
 }
 
 /// Who was assigned what: a user's id and a course's.
-async fn assigned(company: &Company) -> Vec<String> {
+async fn assigned(company: &CompanyOnXero) -> Vec<String> {
     let (stack, number) = (&company.portal.stack, &company.portal.id);
     let traces = Traces::of(stack, number).await;
     let of_shards = format!("{number}#ASSIGNMENT#");
@@ -95,7 +95,7 @@ async fn assigned(company: &Company) -> Vec<String> {
 }
 
 /// Nothing of somebody's is at Xero any more, or kept to be given back.
-async fn given_back(company: &Company) {
+async fn given_back(company: &CompanyOnXero) {
     company.given_back().await;
     let left = company.at_xero().await;
     assert_eq!(left.connections, []);
@@ -272,13 +272,11 @@ async fn who_signs_up_again_has_an_account_already_and_nothing_is_changed() {
         assert_eq!(company.portal.items().await, before);
         let mut second = company.again_elsewhere().await;
         second.portal.id = number;
-        if !chosen {
-            second.due_again().await;
-            company.choose(company.tenant).await.expect(200);
-            second.due_again().await;
-        }
         second.given_back().await;
         assert_eq!(second.keys("").await, Vec::<String>::new());
+        if !chosen {
+            company.choose(company.tenant).await.expect(200);
+        }
         assert_eq!(company.connected_at_xero().await, [company.tenant]);
         let preview = company.call("GET", "/preview", None).await.expect(200);
         assert_eq!(preview["to_import"][0]["email"], "ann@x.example");
@@ -464,7 +462,6 @@ async fn of_two_who_take_up_a_sign_up_at_once_there_is_one_portal() {
         company.connect().await;
     }
     company.choose(company.tenant).await.expect(200);
-    company.due_again().await;
     company.given_back().await;
     company.call("GET", "/preview", None).await.expect(200);
     assert_eq!(company.connected_at_xero().await, [company.tenant]);

@@ -1,19 +1,16 @@
 //! The tokens of a connection: refreshed by one at a time, stored before they are used, and never tried again and again.
 
-use crate::company::{Company, GONE, ann, until};
+use crate::on_xero::{CompanyOnXero, GONE, NOT_SOON, ann, until};
 use aws_sdk_dynamodb::types::AttributeValue;
 use fake_xero::wire::{Route, Scripted};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// Later than any test ends.
-const NOT_SOON: &str = "2126-01-02T03:04:05.678Z";
-
 /// A refresh token that nobody uses is dead after 60 days.
 const A_DAY_MORE: u32 = 61 * 24 * 60 * 60;
 
-async fn stored(company: &Company) -> HashMap<String, AttributeValue> {
+async fn stored(company: &CompanyOnXero) -> HashMap<String, AttributeValue> {
     company.portal.item("XERO").await.unwrap()
 }
 
@@ -22,7 +19,7 @@ fn version(stored: &HashMap<String, AttributeValue>) -> &str {
 }
 
 /// What is known here says that the access token has expired.
-async fn expire(company: &Company) {
+async fn expire(company: &CompanyOnXero) {
     let portal = &company.portal;
     portal.set_text("XERO", "access_expires_at", GONE).await;
 }
@@ -33,13 +30,13 @@ fn expired() -> Scripted {
     Scripted::status(401).body(json!({"Title": "Unauthorized", "Status": 401, "Detail": detail}))
 }
 
-async fn preview(company: &Company) -> Value {
+async fn preview(company: &CompanyOnXero) -> Value {
     company.call("GET", "/preview", None).await.expect(200)
 }
 
 #[tokio::test]
 async fn an_access_token_that_has_expired_is_refreshed_once() {
-    let company = Company::chosen(ann()).await;
+    let company = CompanyOnXero::chosen(ann()).await;
     let before = stored(&company).await;
     let shown = preview(&company).await;
     assert_eq!(
@@ -74,7 +71,7 @@ async fn an_access_token_that_has_expired_is_refreshed_once() {
 /// Requirement 1 of docs/xero.md: who dies after a refresh has not lost the refresh token.
 #[tokio::test]
 async fn new_tokens_are_stored_before_they_are_used() {
-    let company = Company::chosen(ann()).await;
+    let company = CompanyOnXero::chosen(ann()).await;
     expire(&company).await;
     let begun = company.count(Route::Connections).await;
     company
@@ -100,7 +97,7 @@ async fn new_tokens_are_stored_before_they_are_used() {
 /// Requirement 2 of docs/xero.md: a refresh token is used by one at a time.
 #[tokio::test]
 async fn of_three_who_find_the_token_expired_one_refreshes_it() {
-    let company = Company::chosen(ann()).await;
+    let company = CompanyOnXero::chosen(ann()).await;
     for delay in [0, 1_500] {
         let before = company.count(Route::Token).await;
         company
@@ -119,7 +116,7 @@ async fn of_three_who_find_the_token_expired_one_refreshes_it() {
 
 #[tokio::test]
 async fn a_token_that_xero_says_has_expired_is_refreshed_and_the_call_made_once_more() {
-    let company = Company::chosen(ann()).await;
+    let company = CompanyOnXero::chosen(ann()).await;
     // Before the first call, and between two of them.
     let connections = company.count(Route::Connections).await;
     company.xero.expire_access(company.user.user_id).await;
@@ -146,7 +143,7 @@ async fn a_token_that_xero_says_has_expired_is_refreshed_and_the_call_made_once_
 /// Requirement 1 of docs/xero.md: tokens that Xero takes no more are not tried again and again.
 #[tokio::test]
 async fn a_refresh_token_that_is_dead_means_connecting_again() {
-    let mut company = Company::chosen(ann()).await;
+    let mut company = CompanyOnXero::chosen(ann()).await;
     company.xero.advance(company.user.user_id, A_DAY_MORE).await;
     let refused = company.call("GET", "/preview", None).await.refused(409).0;
     assert_eq!(refused, "xero_reconnect_needed");
@@ -182,7 +179,7 @@ async fn a_refresh_token_that_is_dead_means_connecting_again() {
 /// Requirement 1 of docs/xero.md: before tokens are given up it is looked whether they are others by now.
 #[tokio::test]
 async fn a_refusal_of_tokens_that_somebody_has_replaced_meanwhile_is_no_matter() {
-    let company = Company::chosen(ann()).await;
+    let company = CompanyOnXero::chosen(ann()).await;
     expire(&company).await;
     let stale = Scripted {
         delay_ms: Some(2_000),
@@ -209,7 +206,7 @@ async fn a_refusal_of_tokens_that_somebody_has_replaced_meanwhile_is_no_matter()
 
 #[tokio::test]
 async fn a_refresh_that_xero_does_not_answer_is_made_again_by_whoever_comes_next() {
-    let company = Company::chosen(ann()).await;
+    let company = CompanyOnXero::chosen(ann()).await;
     for trouble in [
         Scripted::status(503),
         Scripted::reset(),

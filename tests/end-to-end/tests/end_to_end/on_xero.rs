@@ -15,11 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Long ago, so that it is due.
 pub(crate) const GONE: &str = "2026-01-02T03:04:05.678Z";
 
+/// Later than any test ends.
+pub(crate) const NOT_SOON: &str = "2126-01-02T03:04:05.678Z";
+
 /// The schedule's own event.
 const SWEEP: &str = include_str!("../../../../events/import-xero.sweep.json");
 
 /// A company on Xero.
-pub(crate) struct Company {
+pub(crate) struct CompanyOnXero {
     /// Its portal.
     pub(crate) portal: Portal,
     /// Xero.
@@ -37,14 +40,14 @@ pub(crate) fn ann() -> Vec<Person> {
     vec![Person::named("Ann", "Lee", "ann@x.example")]
 }
 
-impl Company {
+impl CompanyOnXero {
     /// That has not heard of us.
     pub(crate) async fn new(employees: Vec<Person>) -> Self {
         let portal = Portal::set_up().await;
         let xero = portal.stack.xero();
         let user = xero.user("Olive", "Harper").await;
         let made = xero.australian(&user, "Harbour Café", employees).await;
-        Company {
+        CompanyOnXero {
             browser: Browser::new(&portal.stack),
             tenant: made.tenant_id,
             portal,
@@ -55,14 +58,14 @@ impl Company {
 
     /// Connected; the organisation is not chosen yet.
     pub(crate) async fn connected(employees: Vec<Person>) -> Self {
-        let mut company = Company::new(employees).await;
+        let mut company = CompanyOnXero::new(employees).await;
         company.connect().await;
         company
     }
 
     /// Connected, and the organisation is chosen.
     pub(crate) async fn chosen(employees: Vec<Person>) -> Self {
-        let company = Company::connected(employees).await;
+        let company = CompanyOnXero::connected(employees).await;
         company.choose(company.tenant).await.expect(200);
         company
     }
@@ -70,7 +73,7 @@ impl Company {
     /// Another portal with which the same Xero user can connect the same organisation.
     pub(crate) async fn again_elsewhere(&self) -> Self {
         let portal = Portal::set_up().await;
-        Company {
+        CompanyOnXero {
             browser: Browser::new(&portal.stack),
             xero: self.xero.clone(),
             user: self.user.clone(),
@@ -148,7 +151,12 @@ impl Company {
     pub(crate) async fn import(&self) {
         let body = json!({"assign_courses": true});
         let upload = self.call("POST", "/import", Some(body)).await.expect(202);
-        let path = format!("/uploads/{}", upload["upload_id"].as_str().unwrap());
+        self.ended(upload["upload_id"].as_str().unwrap()).await;
+    }
+
+    /// Waits until an import has ended well.
+    pub(crate) async fn ended(&self, upload_id: &str) {
+        let path = format!("/uploads/{upload_id}");
         let begun = Instant::now();
         loop {
             let upload = self.portal.call("GET", &path, None).await.expect(200);
