@@ -9,6 +9,7 @@ use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
+use uuid::Uuid;
 
 const EXPIRED: &str = "This page has expired";
 
@@ -493,7 +494,7 @@ async fn while_an_import_is_under_way_the_portal_stays_connected_as_it_is() {
     let users = company.portal.users().await;
     assert_eq!(users.keys().collect::<Vec<_>>(), ["ann@x.example"]);
     company.given_back().await;
-    assert_eq!(company.connected_at_xero().await, []);
+    assert_eq!(company.connected_at_xero().await, Vec::<Uuid>::new());
 }
 
 #[tokio::test]
@@ -646,7 +647,7 @@ async fn connecting_another_organisation_leaves_nothing_of_the_one_before_in_the
     assert_eq!(company.count(Route::Revocation).await, 0);
     company.disconnect().await;
     company.given_back().await;
-    assert_eq!(company.connected_at_xero().await, []);
+    assert_eq!(company.connected_at_xero().await, Vec::<Uuid>::new());
 }
 
 /// Requirement 13 of docs/xero.md: nothing is told to us, so there is no signature to get wrong.
