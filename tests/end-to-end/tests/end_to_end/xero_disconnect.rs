@@ -183,25 +183,6 @@ async fn a_connection_that_is_gone_at_xero_is_given_back_all_the_same() {
     assert_eq!(company.count(Route::Revocation).await, 1);
 }
 
-/// Requirement 6 of docs/xero.md: an access token that is refused is not the refresh token, by which everything is ended.
-#[tokio::test]
-async fn what_xero_does_not_allow_to_be_deleted_is_revoked() {
-    for (on, status) in [
-        (Route::Connections, 401),
-        (Route::Connections, 403),
-        (Route::DeleteConnection, 403),
-    ] {
-        let company = CompanyOnXero::chosen(ann()).await;
-        let detail = json!({"detail": "AuthenticationUnsuccessful"});
-        let refused = vec![Scripted::status(status).body(detail)];
-        company.script(on, refused).await;
-        company.disconnect().await;
-        company.given_back().await;
-        nothing_is_left(&company).await;
-        no_item_is_left(&company).await;
-    }
-}
-
 #[tokio::test]
 async fn a_connection_that_nobody_uses_is_given_back_after_a_day() {
     for chosen in [true, false] {
