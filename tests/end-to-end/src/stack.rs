@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The running stack, with keys that may do everything.
 #[derive(Clone)]
@@ -201,6 +201,13 @@ impl Stack {
 
     /// Everything that the functions have printed.
     pub async fn logs(&self) -> String {
+        self.logs_since(UNIX_EPOCH).await
+    }
+
+    /// Everything that the functions have printed since then. The local cloud gives no more than the first 10,000 lines
+    /// of each.
+    pub async fn logs_since(&self, then: SystemTime) -> String {
+        let then = then.duration_since(UNIX_EPOCH).unwrap().as_millis();
         let client = aws_sdk_cloudwatchlogs::Client::new(&self.config);
         let groups = client
             .describe_log_groups()
@@ -214,6 +221,7 @@ impl Stack {
             let mut pages = client
                 .filter_log_events()
                 .log_group_name(group.log_group_name.unwrap())
+                .start_time(i64::try_from(then).unwrap())
                 .into_paginator()
                 .send();
             while let Some(page) = pages.next().await {
