@@ -201,7 +201,7 @@ async fn who_comes_back_in_another_browser_is_nobody_and_uses_up_nothing() {
         format!("__Host-{name}={value}"),
         format!("{}={value}", name.to_uppercase()),
         format!("x{name}={value}"),
-        format!("{name}"),
+        name.clone(),
         format!("{name}="),
         format!("={value}"),
         format!("{name}={cut}"),

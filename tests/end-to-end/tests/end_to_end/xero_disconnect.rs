@@ -55,7 +55,7 @@ async fn disconnecting_deletes_the_connection_by_its_id_revokes_and_forgets() {
         let named = call.headers["xero-tenant-id"].clone();
         assert_eq!(named, live.tenant_id.to_string(), "{call:?}");
     }
-    assert_eq!(portals_of(&company).await, [company.portal.id.clone()]);
+    assert_eq!(portals_of(&company).await, [company.portal.id.as_str()]);
     company.disconnect().await;
     assert_eq!(company.state().await, "not_connected");
     company.given_back().await;
@@ -240,7 +240,7 @@ async fn a_portal_that_disconnects_leaves_the_other_portal_of_the_same_xero_user
         other.given_back().await;
         assert_eq!(one.connected_at_xero().await, [one.tenant]);
         assert_eq!(one.count(Route::Revocation).await, 0);
-        assert_eq!(portals_of(&one).await, [one.portal.id.clone()]);
+        assert_eq!(portals_of(&one).await, [one.portal.id.as_str()]);
         assert_eq!(one.state().await, "connected");
         preview_works(&one).await;
         // Its refresh token works as well.
