@@ -26,3 +26,6 @@ mod repeats;
 mod respect;
 mod rows;
 mod users;
+mod xero_import;
+mod xero_people;
+mod xero_preview;
