@@ -1,6 +1,7 @@
 //! A small company on Xero: a portal of a test's own, and an organisation of its own at the stack's fake Xero, to which
 //! the portal is connected.
 
+use crate::traces::spelled;
 use crate::{Answer, Browser, Portal, Upload};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_lambda::primitives::Blob;
@@ -197,8 +198,9 @@ impl Company {
         let mut items = request.into_paginator().items().send();
         let mut kept = BTreeMap::new();
         while let Some(item) = items.next().await {
-            let item: BTreeMap<String, AttributeValue> = item.unwrap().into_iter().collect();
-            kept.insert(item["sk"].as_s().unwrap().clone(), format!("{item:?}"));
+            let item = item.unwrap();
+            let sk = item["sk"].as_s().unwrap().clone();
+            kept.insert(sk, spelled(&AttributeValue::M(item)));
         }
         kept
     }
