@@ -271,6 +271,12 @@ async fn an_off_boarding_that_was_cut_off_is_taken_up_by_the_sweep() {
     assert_eq!(left.beside_the_trail().places(), Vec::<&String>::new());
 }
 
+async fn asked_for_connections(company: &Company) -> usize {
+    let calls = company.xero.calls_of(company.owner.user_id).await.calls;
+    let asked = calls.iter().filter(|call| call.route == Route::Connections);
+    asked.count()
+}
+
 /// Its tokens are kept for giving back until Xero has answered, even where nothing else is left of the portal.
 #[tokio::test]
 async fn a_portal_that_is_given_up_gives_its_connection_with_xero_back_and_forgets_who_was_imported()
@@ -287,6 +293,7 @@ async fn a_portal_that_is_given_up_gives_its_connection_with_xero_back_and_forge
         .xero
         .script_for_user(owner, Route::Connections, vec![Scripted::status(503); 2])
         .await;
+    let asked = asked_for_connections(&company).await;
     portal.call("DELETE", "", None).await.expect(202);
     for (method, path, body) in [
         ("GET", "", None),
@@ -298,7 +305,12 @@ async fn a_portal_that_is_given_up_gives_its_connection_with_xero_back_and_forge
         assert_eq!(refused.refused(409).0, "off_boarding", "{method} {path}");
     }
     is_gone(portal).await;
-    // Xero was down: the next sweep that finds it due tries again.
+    // Xero is down: the next sweep that finds it due tries again.
+    let begun = Instant::now();
+    while asked_for_connections(&company).await < asked + 2 {
+        assert!(begun.elapsed() < PATIENCE, "not tried");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let kept: Vec<String> = company.kept().await.into_keys().collect();
     assert!(
         kept.len() == 1 && kept[0].starts_with("XERO_RETURN#"),
