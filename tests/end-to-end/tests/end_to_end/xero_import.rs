@@ -7,6 +7,7 @@ use fake_xero::wire::{Person, Route};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 /// How many users all imports of a portal may create (the product's FAQ).
 const PLACES: u32 = 200;
@@ -17,7 +18,7 @@ const COURSES: [u64; 5] = [9001, 9002, 9003, 9004, 9005];
 type Users = BTreeMap<String, StoredUser>;
 
 /// Employees in another order than that of their ids.
-fn employees(numbers: std::ops::RangeInclusive<u32>) -> Vec<Person> {
+fn employees(numbers: RangeInclusive<u32>) -> Vec<Person> {
     let mut employees: Vec<u32> = numbers.collect();
     employees.sort_by_key(|n| (n * 7_919) % 1_009);
     employees.into_iter().map(employee).collect()
@@ -102,27 +103,29 @@ fn courses_of<'u>(users: impl IntoIterator<Item = &'u StoredUser>) -> BTreeSet<(
         .collect()
 }
 
-/// A company of so many is imported, and once more.
-async fn of_so_many(all: u32) {
-    let company = Company::employing(employees(1..=all)).await;
-    let created = all.min(PLACES);
+/// A connected company of which so many were there at its last import, and that has so many now, is imported.
+async fn grown(company: &Company, before: u32, all: u32) {
+    let (created_before, created) = (before.min(PLACES), all.min(PLACES));
+    let (new, outside) = (created - created_before, all - created);
+    company.employ(employees(1..=all)).await;
+    let users_before = company.portal.users().await;
+    let asked = company.asked(Route::Employees).await;
     let preview = company.preview().await;
-    assert_eq!(preview["places_left"], PLACES);
-    assert_eq!(shown_ids(&preview, "to_import"), ids(1..=created));
-    assert_eq!(
-        shown_ids(&preview, "outside_places"),
-        ids(created + 1..=all)
-    );
-    for none in ["already_users", "cannot_import"] {
-        assert_eq!(preview[none], json!([]), "{none}");
+    assert_eq!(preview["places_left"], PLACES - created_before);
+    for (list, numbers) in [
+        ("already_users", 1..=created_before),
+        ("to_import", created_before + 1..=created),
+        ("outside_places", created + 1..=all),
+        ("cannot_import", 1..=0),
+    ] {
+        assert_eq!(shown_ids(&preview, list), ids(numbers), "{list} of {all}");
     }
     // Requirement 8 of docs/xero.md: the list, and nothing for each.
     let pages = usize::try_from(all / 100 + 1).unwrap();
-    assert_eq!(company.asked(Route::Employees).await, pages);
+    assert_eq!(company.asked(Route::Employees).await, asked + pages);
 
     let upload = company.import(json!({"assign_courses": false})).await;
-    assert_eq!(company.asked(Route::Employees).await, 2 * pages);
-    let outside = all - created;
+    assert_eq!(company.asked(Route::Employees).await, asked + 2 * pages);
     let status = if outside == 0 {
         "completed"
     } else {
@@ -131,23 +134,38 @@ async fn of_so_many(all: u32) {
     assert_eq!(upload.status(), status);
     for (count, expected) in [
         ("total", all),
-        ("created", created),
+        ("created", new),
         ("updated", 0),
-        ("unchanged", 0),
+        ("unchanged", created_before),
         ("not_processed", outside),
     ] {
         assert_eq!(upload.rows(count), u64::from(expected), "{count} of {all}");
     }
     let users = company.portal.users().await;
-    assert_eq!(
-        users.keys().cloned().collect::<BTreeSet<_>>(),
-        addresses(1..=created)
-    );
-    for n in 1..=created {
+    let emails: BTreeSet<String> = users.keys().cloned().collect();
+    assert_eq!(emails, addresses(1..=created));
+    for n in created_before + 1..=created {
         is_as_imported(&users[&format!("p{n}@x.example")], n, &upload);
     }
+    for (email, user) in &users_before {
+        assert_eq!(users[email], *user, "{email}");
+    }
+    // Who fell outside is who the preview said, in the report too.
+    let report = company.portal.report(&upload).await;
+    let outcome = |outcome: &str| -> Vec<&str> {
+        let lines = report.iter().filter(|line| line["outcome"] == outcome);
+        lines.map(|line| line["identity"].as_str()).collect()
+    };
+    let in_order = |numbers: RangeInclusive<u32>| -> Vec<String> {
+        numbers.map(|n| format!("p{n}@x.example")).collect()
+    };
+    assert_eq!(outcome("created"), in_order(created_before + 1..=created));
+    assert_eq!(outcome("not_processed"), in_order(created + 1..=all));
+    let no_place = report.iter().filter(|line| line["code"] == "no_place_left");
+    assert_eq!(no_place.count(), usize::try_from(outside).unwrap());
+
+    // Of Xero nothing is left but who was imported, and how many.
     let kept = company.given_back().await;
-    // Each is remembered, and so is how many there are.
     let known = kept.keys().filter(|sk| sk.starts_with("XERO_EMPLOYEE#"));
     let expected = ids(1..=created).into_iter();
     let expected: Vec<String> = expected.map(|id| format!("XERO_EMPLOYEE#{id}")).collect();
@@ -162,42 +180,23 @@ async fn of_so_many(all: u32) {
     assert_eq!(overview["places"], PLACES);
     assert_eq!(overview["last_import"]["upload_id"], upload.id());
     assert_eq!(overview["last_import"]["status"], status);
-    // Who fell outside is who the preview said, in the report too.
-    let report = company.portal.report(&upload).await;
-    let outcome = |outcome: &str| -> Vec<&str> {
-        let lines = report.iter().filter(|line| line["outcome"] == outcome);
-        lines.map(|line| line["identity"].as_str()).collect()
-    };
-    let in_order = |numbers: std::ops::RangeInclusive<u32>| -> Vec<String> {
-        numbers.map(|n| format!("p{n}@x.example")).collect()
-    };
-    assert_eq!(outcome("created"), in_order(1..=created));
-    assert_eq!(outcome("not_processed"), in_order(created + 1..=all));
-    let no_place = report.iter().filter(|line| line["code"] == "no_place_left");
-    assert_eq!(no_place.count(), usize::try_from(outside).unwrap());
+}
 
-    // The same again, connected anew.
+/// A new portal's company of so many is imported, and once more: nobody is created then, and nobody changed.
+async fn of_so_many(all: u32) {
+    let company = Company::employing(Vec::new()).await;
+    grown(&company, 0, all).await;
+    let users = company.portal.users().await;
+    let mut kept = company.kept().await;
     company.connect().await;
-    let preview = company.preview().await;
-    assert_eq!(shown_ids(&preview, "already_users"), ids(1..=created));
-    assert_eq!(
-        shown_ids(&preview, "outside_places"),
-        ids(created + 1..=all)
-    );
-    assert_eq!(preview["to_import"], json!([]));
-    let again = company.import(json!({"assign_courses": false})).await;
-    assert_ne!(again.id(), upload.id());
-    let counts = ["created", "unchanged", "not_processed"].map(|count| again.rows(count));
-    assert_eq!(counts, [0, u64::from(created), u64::from(outside)]);
+    grown(&company, all, all).await;
     assert_eq!(company.portal.users().await, users);
-    let mut known = company.given_back().await;
-    let mut before = kept;
+    let mut kept_again = company.kept().await;
     // Which import was the last one.
-    for kept in [&mut known, &mut before] {
+    for kept in [&mut kept, &mut kept_again] {
         kept.remove("XERO_IMPORTED");
     }
-    assert_eq!(known, before);
-    assert_eq!(company.overview().await["places_left"], PLACES - created);
+    assert_eq!(kept_again, kept);
     assert_eq!(
         learning(&company).await,
         BTreeSet::new(),
@@ -206,33 +205,36 @@ async fn of_so_many(all: u32) {
 }
 
 #[tokio::test]
-async fn nobody_or_one_is_imported() {
-    for all in [0, 1] {
-        of_so_many(all).await;
+async fn a_company_of_a_few_is_imported_and_again_nobody_is_changed() {
+    join_all([0, 1, 101].map(of_so_many)).await;
+}
+
+#[tokio::test]
+async fn a_company_of_more_than_there_are_places_is_imported_as_far_as_they_go() {
+    of_so_many(350).await;
+}
+
+/// With every import of a company that grows: around whole pages of Xero's, and around the last place.
+#[tokio::test]
+async fn a_company_that_grows_is_imported_again_and_again_until_no_place_is_left() {
+    let company = Company::employing(Vec::new()).await;
+    let mut before = 0;
+    for all in [99, 100, 150, 199, 200, 201, 350] {
+        if before > 0 {
+            company.connect().await;
+        }
+        grown(&company, before, all).await;
+        before = all;
     }
-}
-
-#[tokio::test]
-async fn about_a_page_of_people_is_imported() {
-    join_all([99, 100, 101].map(of_so_many)).await;
-}
-
-#[tokio::test]
-async fn about_as_many_as_there_are_places_are_imported() {
-    join_all([199, 200].map(of_so_many)).await;
-}
-
-#[tokio::test]
-async fn more_than_there_are_places_for_are_not_imported() {
-    join_all([201, 350].map(of_so_many)).await;
 }
 
 /// Who is new comes before the others in Xero's order, and takes nobody's place.
 #[tokio::test]
 async fn a_later_import_fills_the_places_that_are_left_and_takes_no_more() {
-    let company = Company::employing(employees(201..=350)).await;
+    let company = Company::employing(employees(331..=350)).await;
+    take_places(&company, 130).await;
     let first = company.import(json!({"assign_courses": false})).await;
-    assert_eq!(first.rows("created"), 150);
+    assert_eq!(first.rows("created"), 20);
     let before = company.portal.users().await;
     company.given_back().await;
     company.employ(employees(1..=350)).await;
@@ -240,13 +242,13 @@ async fn a_later_import_fills_the_places_that_are_left_and_takes_no_more() {
     let preview = company.preview().await;
     assert_eq!(preview["places_left"], 50);
     assert_eq!(shown_ids(&preview, "to_import"), ids(1..=50));
-    assert_eq!(shown_ids(&preview, "outside_places"), ids(51..=200));
-    assert_eq!(shown_ids(&preview, "already_users"), ids(201..=350));
+    assert_eq!(shown_ids(&preview, "outside_places"), ids(51..=330));
+    assert_eq!(shown_ids(&preview, "already_users"), ids(331..=350));
     let second = company.import(json!({"assign_courses": false})).await;
     let counts = ["created", "unchanged", "not_processed"].map(|count| second.rows(count));
-    assert_eq!(counts, [50, 150, 150]);
+    assert_eq!(counts, [50, 20, 280]);
     let after = company.portal.users().await;
-    let everybody = addresses((1..=50).chain(201..=350));
+    let everybody = addresses((1..=50).chain(331..=350));
     assert_eq!(after.keys().cloned().collect::<BTreeSet<_>>(), everybody);
     for (email, user) in &before {
         assert_eq!(after[email], *user, "{email}");
