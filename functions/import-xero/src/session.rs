@@ -10,6 +10,7 @@ use mapping::identity::PortalId;
 use mapping::import::Employee;
 use mapping::problem::ProblemCode;
 use oauth2::AccessToken;
+use platform::feed::UploadId;
 use platform::feed::xero::{Calls, ChosenOrganisation, Connected, Turn, XeroConnection};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -42,6 +43,8 @@ pub(crate) struct Session<'c> {
     portal: PortalId,
     connected: Connected,
     pub(crate) connection: XeroConnection,
+    /// Whose calls these are, if they are an import's.
+    import: Option<UploadId>,
 }
 
 impl<'c> Session<'c> {
@@ -57,7 +60,15 @@ impl<'c> Session<'c> {
             portal,
             connected,
             connection,
+            import: None,
         }
+    }
+
+    /// The calls of an import, of which only one attempt is made at a time: it goes on in the turn of the one before,
+    /// which may have died in it.
+    pub(crate) fn for_import(mut self, upload_id: UploadId) -> Self {
+        self.import = Some(upload_id);
+        self
     }
 
     /// With the tokens of the portal's connection, or the refusal that there is none that works.
@@ -148,7 +159,11 @@ impl<'c> Session<'c> {
     /// Our turn to ask the organisation; waits for it a little.
     async fn turn(&self, tenant: &TenantId) -> Result<Calls, Failure> {
         let clock = self.context.clock;
-        let (tenant, owner) = (tenant.to_string(), (self.context.new_id)().to_string());
+        let owner = match self.import {
+            Some(import) => import.to_string(),
+            None => (self.context.new_id)().to_string(),
+        };
+        let tenant = tenant.to_string();
         let give_up_at = clock() + SHORT_WAIT;
         loop {
             let now = clock();
@@ -156,6 +171,10 @@ impl<'c> Session<'c> {
                 Turn::Ours(calls) => return Ok(calls),
                 Turn::NotBefore(until) if until > give_up_at => return Err(Failure::busy(until)),
                 Turn::NotBefore(until) => sleep(until_then(now, until)).await,
+                // Nobody waits for it at a screen: the next attempt finds it otherwise.
+                Turn::Others if now >= give_up_at && self.import.is_some() => {
+                    return Err(Failure::because(ProblemCode::Conflict));
+                }
                 Turn::Others if now >= give_up_at => {
                     return Err(Failure::busy(now + SignedDuration::from_mins(1)));
                 }
@@ -171,6 +190,7 @@ impl<'c> Session<'c> {
             portal,
             connected,
             connection,
+            ..
         } = self;
         tokens::access(context, *portal, connected, connection).await
     }
@@ -182,6 +202,7 @@ impl<'c> Session<'c> {
             portal,
             connected,
             connection,
+            ..
         } = self;
         tokens::refreshed(context, *portal, connected, connection).await
     }
