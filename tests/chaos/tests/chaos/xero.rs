@@ -307,7 +307,12 @@ impl<'c> Scene<'c> {
     pub(crate) async fn comes_to_rest(&self, company: &Company<'_>) {
         let begun = Instant::now();
         while !self.is_at_rest(company).await {
-            assert!(begun.elapsed() < PATIENCE, "{}", self.hands.output());
+            assert!(
+                begun.elapsed() < PATIENCE / 4,
+                "{:?}\n{}",
+                company.portal.uploads().await,
+                self.hands.output()
+            );
             self.a_while_passes(company).await;
             // What is due is in the index a moment later.
             let _ = self.sweep().await;

@@ -20,15 +20,18 @@ async fn an_import_that_is_killed_at_any_moment_ends_like_one_that_is_not() {
     let (hit, companies) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let lanes = (0..SIDE_BY_SIDE).map(|lane| {
         let mut rng = Rng::with_seed(seed + lane);
-        let (cloud, expected, hit, companies) = (&cloud, &expected, &hit, &companies);
+        let (expected, hit, companies) = (&expected, &hit, &companies);
         async move {
-            let scene = Scene::start(cloud).await;
+            // A sweep wakes every portal that a cloud has.
+            let cloud = Cloud::create().await;
+            let scene = Scene::start(&cloud).await;
             while hit.load(Ordering::Relaxed) < wanted {
                 let known = companies.fetch_add(1, Ordering::Relaxed);
                 assert!(known < 20 * wanted, "hardly a kill hits anybody");
                 let kills = killed(&scene, &mut rng, expected, calls).await;
                 hit.fetch_add(kills, Ordering::Relaxed);
             }
+            cloud.tear_down().await;
         }
     });
     join_all(lanes).await;
