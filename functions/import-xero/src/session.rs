@@ -28,7 +28,7 @@ macro_rules! called {
         let $xero = $session.context.xero().await?;
         let $access = $session.access().await?;
         match $call {
-            Err(XeroFailure::TokenExpired) => {
+            Err(failure) if $session.has_dead_token(&failure) => {
                 let $access = $session.other_access().await?;
                 $call
             }
@@ -86,7 +86,11 @@ impl<'c> Session<'c> {
     /// The organisations that are connected now.
     pub(crate) async fn connections(&mut self) -> Result<Vec<Connection>, Failure> {
         let answer = called!(self, |xero, access| xero.connections(&access).await);
-        answer.map_err(|failure| Failure::of_xero(Asked::Access, failure))
+        let asked = match self.connected {
+            Connected::Now => Asked::Access,
+            Connected::Returning => Asked::Return,
+        };
+        answer.map_err(|failure| Failure::of_xero(asked, failure))
     }
 
     /// Disconnects an organisation.
@@ -94,7 +98,7 @@ impl<'c> Session<'c> {
         let answer = called!(self, |xero, access| xero
             .delete_connection(&access, id)
             .await);
-        answer.map_err(|failure| Failure::of_xero(Asked::Access, failure))
+        answer.map_err(|failure| Failure::of_xero(Asked::Return, failure))
     }
 
     /// The organisation that was chosen, if it is connected still. No other takes its place.
@@ -180,6 +184,16 @@ impl<'c> Session<'c> {
                 }
                 Turn::Others => sleep(LOOK_EVERY).await,
             }
+        }
+    }
+
+    /// Whether another token is to be tried. A token that was revoked is one that may not, and only a refresh tells
+    /// whether it was: who gives back must know, for then there is nothing left to be given back.
+    fn has_dead_token(&self, failure: &XeroFailure) -> bool {
+        match failure {
+            XeroFailure::TokenExpired => true,
+            XeroFailure::NotAllowed => self.connected == Connected::Returning,
+            _ => false,
         }
     }
 
