@@ -309,9 +309,9 @@ impl<'c> Scene<'c> {
         while !self.is_at_rest(company).await {
             assert!(
                 begun.elapsed() < PATIENCE / 4,
-                "{:?}\n{}",
+                "{:?}\n{:?}",
                 company.portal.uploads().await,
-                self.hands.output()
+                self.hands.output().lines().rev().take(20).collect::<Vec<_>>()
             );
             self.a_while_passes(company).await;
             // What is due is in the index a moment later.
@@ -372,9 +372,9 @@ impl Answered {
         }
     }
 
-    /// The code of the first problem that it names.
-    fn problem(&self) -> &str {
-        self.body["problems"][0]["code"].as_str().unwrap_or_default()
+    /// The code of a refusal.
+    fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
     }
 }
 
