@@ -71,6 +71,6 @@ async fn at_xero(context: &Context, portal: PortalId, it: &XeroReturn) -> Result
     let xero = context.xero().await?;
     match xero.revoke(&RefreshToken::new(refresh)).await {
         Ok(()) | Err(XeroFailure::InvalidGrant) => Ok(()),
-        Err(failure) => Err(Failure::of_xero(Asked::Access, &failure)),
+        Err(failure) => Err(Failure::of_xero(Asked::Return, &failure)),
     }
 }

@@ -148,7 +148,9 @@ impl Run<'_> {
     async fn import(&mut self) -> Result<(), Failure> {
         let (context, portal) = (self.context, self.record.portal_id);
         self.at(UploadStatus::Scanning, 10).await?;
-        let mut session = Session::of(context, portal).await?;
+        let mut session = Session::of(context, portal)
+            .await?
+            .for_import(self.import.upload_id);
         if session.connection.consent != self.import.consent {
             return Err(Failure::because(ProblemCode::XeroReconnectNeeded));
         }

@@ -11,6 +11,7 @@ use mapping::import::Employee;
 use mapping::problem::ProblemCode;
 use oauth2::AccessToken;
 use platform::failure::CallFailed;
+use platform::feed::UploadId;
 use platform::feed::xero::{Calls, ChosenOrganisation, Connected, Turn, XeroConnection};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -28,7 +29,7 @@ macro_rules! called {
         let $xero = $session.context.xero().await?;
         let $access = $session.access().await?;
         match $call {
-            Err(XeroFailure::TokenExpired) => {
+            Err(failure) if $session.has_dead_token(&failure) => {
                 let $access = $session.other_access().await?;
                 $call
             }
@@ -43,6 +44,8 @@ pub(crate) struct Session<'c> {
     portal: PortalId,
     connected: Connected,
     pub(crate) connection: XeroConnection,
+    /// Whose calls these are, if they are an import's.
+    import: Option<UploadId>,
 }
 
 impl<'c> Session<'c> {
@@ -58,7 +61,15 @@ impl<'c> Session<'c> {
             portal,
             connected,
             connection,
+            import: None,
         }
+    }
+
+    /// The calls of an import, of which only one attempt is made at a time: it goes on in the turn of the one before,
+    /// which may have died in it.
+    pub(crate) fn for_import(mut self, upload_id: UploadId) -> Self {
+        self.import = Some(upload_id);
+        self
     }
 
     /// With the tokens of the portal's connection, or the refusal that there is none that works.
@@ -76,9 +87,13 @@ impl<'c> Session<'c> {
     /// The organisations that are connected now.
     pub(crate) async fn connections(&mut self) -> Result<Vec<Connection>, Failure> {
         let answer = called!(self, |xero, access| xero.connections(&access).await);
+        let asked = match self.connected {
+            Connected::Now => Asked::Access,
+            Connected::Returning => Asked::Return,
+        };
         match answer {
             Ok(connections) => Ok(connections),
-            Err(failure) => Err(self.refused(Asked::Access, failure).await?),
+            Err(failure) => Err(self.refused(asked, failure).await?),
         }
     }
 
@@ -87,7 +102,7 @@ impl<'c> Session<'c> {
         let answer = called!(self, |xero, access| xero
             .delete_connection(&access, id)
             .await);
-        answer.map_err(|failure| Failure::of_xero(Asked::Access, &failure))
+        answer.map_err(|failure| Failure::of_xero(Asked::Return, &failure))
     }
 
     /// The organisation that was chosen, if it is connected still. No other takes its place.
@@ -178,7 +193,11 @@ impl<'c> Session<'c> {
     /// Our turn to ask the organisation; waits for it a little.
     async fn turn(&self, tenant: &TenantId) -> Result<Calls, Failure> {
         let clock = self.context.clock;
-        let (tenant, owner) = (tenant.to_string(), (self.context.new_id)().to_string());
+        let owner = match self.import {
+            Some(import) => import.to_string(),
+            None => (self.context.new_id)().to_string(),
+        };
+        let tenant = tenant.to_string();
         let give_up_at = clock() + SHORT_WAIT;
         loop {
             let now = clock();
@@ -186,11 +205,25 @@ impl<'c> Session<'c> {
                 Turn::Ours(calls) => return Ok(calls),
                 Turn::NotBefore(until) if until > give_up_at => return Err(Failure::busy(until)),
                 Turn::NotBefore(until) => sleep(until_then(now, until)).await,
+                // Nobody waits for it at a screen: the next attempt finds it otherwise.
+                Turn::Others if now >= give_up_at && self.import.is_some() => {
+                    return Err(Failure::because(ProblemCode::Conflict));
+                }
                 Turn::Others if now >= give_up_at => {
                     return Err(Failure::busy(now + SignedDuration::from_mins(1)));
                 }
                 Turn::Others => sleep(LOOK_EVERY).await,
             }
+        }
+    }
+
+    /// Whether another token is to be tried. A token that was revoked is one that may not, and only a refresh tells
+    /// whether it was: who gives back must know, for then there is nothing left to be given back.
+    fn has_dead_token(&self, failure: &XeroFailure) -> bool {
+        match failure {
+            XeroFailure::TokenExpired => true,
+            XeroFailure::NotAllowed => self.connected == Connected::Returning,
+            _ => false,
         }
     }
 
@@ -201,6 +234,7 @@ impl<'c> Session<'c> {
             portal,
             connected,
             connection,
+            ..
         } = self;
         tokens::access(context, *portal, connected, connection).await
     }
@@ -212,6 +246,7 @@ impl<'c> Session<'c> {
             portal,
             connected,
             connection,
+            ..
         } = self;
         tokens::refreshed(context, *portal, connected, connection).await
     }

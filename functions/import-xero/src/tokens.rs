@@ -109,10 +109,12 @@ async fn refresh(
             let next = connection.tokens.tokens_version + 1;
             let tokens = sealed(context, portal, &grant, next).await?;
             // Before it is used: the token of before is as good as gone.
-            if !feed
+            let ours = feed
                 .store_tokens(portal, connected, connection, &tokens)
                 .await?
-            {
+                // It was sent twice, because the first answer was lost.
+                || stored(context, portal, connected, connection).await?.tokens == tokens;
+            if !ours {
                 return Err(Failure::because(ProblemCode::Conflict));
             }
             connection.tokens = tokens;

@@ -31,7 +31,8 @@ pub enum Turn {
 }
 
 impl FeedTable {
-    /// Takes the turn to ask an organisation; `owner` is this attempt's own name.
+    /// Takes the turn to ask an organisation. `owner` is a name that nobody else asks by at the same time; whoever has
+    /// the turn by it has it still.
     ///
     /// # Errors
     ///
