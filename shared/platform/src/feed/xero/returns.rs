@@ -43,12 +43,12 @@ pub(super) struct ReturnItem {
 }
 
 impl XeroReturn {
-    pub(super) fn of(connection: XeroConnection, now: Timestamp) -> Self {
+    pub(super) fn of(connection: XeroConnection, due_at: Timestamp) -> Self {
         XeroReturn {
             connection,
-            returned_at: stamp(now),
+            returned_at: stamp(due_at),
             attempts: 0,
-            due_at: stamp(now),
+            due_at: stamp(due_at),
         }
     }
 
@@ -82,9 +82,14 @@ pub struct InUse {
 }
 
 impl InUse {
+    /// Whether somebody else imports from this organisation.
+    pub fn has_chosen(&self, tenant_id: &str) -> bool {
+        self.tenants.iter().any(|it| it == tenant_id)
+    }
+
     /// Whether an organisation is, or may be, one of those.
     pub fn has(&self, tenant_id: &str) -> bool {
-        self.undecided || self.tenants.iter().any(|it| it == tenant_id)
+        self.undecided || self.has_chosen(tenant_id)
     }
 }
 
@@ -96,14 +101,19 @@ impl FeedTable {
     /// The table could not be read.
     pub async fn xero_returns(&self, portal: PortalId) -> Result<Vec<XeroReturn>, CallFailed> {
         const WHAT: &str = "read what is to be given back to Xero";
-        let answer = self
+        let mut pages = self
             .items_of(portal, XERO_RETURN_PREFIX)
             .consistent_read(true)
-            .send()
-            .await
-            .map_err(CallFailed::sdk(WHAT))?;
-        serde_dynamo::from_items(answer.items.unwrap_or_default())
-            .map_err(CallFailed::malformed(WHAT))
+            .into_paginator()
+            .send();
+        let mut returns = Vec::new();
+        while let Some(page) = pages.next().await {
+            let items = page.map_err(CallFailed::sdk(WHAT))?.items;
+            let items: Vec<XeroReturn> = serde_dynamo::from_items(items.unwrap_or_default())
+                .map_err(CallFailed::malformed(WHAT))?;
+            returns.extend(items);
+        }
+        Ok(returns)
     }
 
     /// Claims a return for one attempt. `false`: it is not due, somebody else has claimed it, or it is done.
