@@ -12,9 +12,10 @@ use mapping::problem::ProblemCode;
 use oauth2::AccessToken;
 use platform::failure::CallFailed;
 use platform::feed::UploadId;
-use platform::feed::xero::{Calls, ChosenOrganisation, Connected, Turn, XeroConnection};
+use platform::feed::xero::{ASKED_FOR, Calls, ChosenOrganisation, Connected, Turn, XeroConnection};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::error::Elapsed;
+use tokio::time::{sleep, timeout};
 
 /// Somebody who waits for a page does not wait longer than this for others, or for Xero's limit.
 const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(10);
@@ -130,10 +131,17 @@ impl<'c> Session<'c> {
         tenant: &TenantId,
     ) -> Result<Organisation, Failure> {
         let calls = self.turn(tenant).await?;
-        let answer = called!(self, |xero, access| xero
-            .organisation(&access, tenant)
-            .await);
+        let answer = timeout(ASKED_FOR, self.ask_what_it_is(tenant)).await;
         self.answered(calls, Asked::Organisation, answer).await
+    }
+
+    async fn ask_what_it_is(
+        &mut self,
+        tenant: &TenantId,
+    ) -> Result<Result<Organisation, XeroFailure>, Failure> {
+        Ok(called!(self, |xero, access| xero
+            .organisation(&access, tenant)
+            .await))
     }
 
     /// Everybody whom the organisation has.
@@ -143,9 +151,7 @@ impl<'c> Session<'c> {
         country: Country,
     ) -> Result<Vec<Employee>, Failure> {
         let calls = self.turn(tenant).await?;
-        let answer = called!(self, |xero, access| xero
-            .staff(&access, tenant, country)
-            .await);
+        let answer = timeout(ASKED_FOR, self.ask_whom_it_has(tenant, country)).await;
         let answer = self.answered(calls, Asked::Staff, answer).await;
         if let Err(Failure::Refused(Refused {
             code: ProblemCode::XeroPayrollUnavailable,
@@ -158,21 +164,33 @@ impl<'c> Session<'c> {
         answer
     }
 
-    /// Others may ask the organisation now, or from when Xero says.
+    async fn ask_whom_it_has(
+        &mut self,
+        tenant: &TenantId,
+        country: Country,
+    ) -> Result<Result<Vec<Employee>, XeroFailure>, Failure> {
+        Ok(called!(self, |xero, access| xero
+            .staff(&access, tenant, country)
+            .await))
+    }
+
+    /// Others may ask the organisation now, whatever came of it, or from when Xero says.
     async fn answered<T>(
         &self,
         calls: Calls,
         asked: Asked,
-        answer: Result<T, XeroFailure>,
+        answer: Result<Result<Result<T, XeroFailure>, Failure>, Elapsed>,
     ) -> Result<T, Failure> {
         let not_before = match &answer {
-            Err(XeroFailure::Busy { until }) => Some(*until),
+            Ok(Ok(Err(XeroFailure::Busy { until }))) => Some(*until),
             _ => None,
         };
         self.context.feed.end_calls(calls, not_before).await?;
         match answer {
-            Ok(answer) => Ok(answer),
-            Err(failure) => Err(self.refused(asked, failure).await?),
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(failure))) => Err(self.refused(asked, failure).await?),
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(Failure::because(ProblemCode::XeroUnavailable)),
         }
     }
 

@@ -16,7 +16,7 @@ mod imports;
 mod returns;
 
 pub use attempts::{ATTEMPT_LIFETIME, Attempt, BegunBy};
-pub use calls::{Calls, Turn};
+pub use calls::{ASKED_FOR, Calls, Turn};
 pub use connection::{
     CONNECTED_FOR, ChosenOrganisation, Connected, Connecting, Sealed, SealedTokens, XeroConnection,
 };
