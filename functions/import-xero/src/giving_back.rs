@@ -43,7 +43,7 @@ pub(crate) async fn give_back(context: &Context, portal: PortalId) -> Result<(),
 
 async fn at_xero(context: &Context, portal: PortalId, it: &XeroReturn) -> Result<(), Failure> {
     let ours = it.connection.clone();
-    let in_use = context.feed.in_use(&ours).await?;
+    let in_use = context.feed.in_use(portal, &ours).await?;
     let mut session = Session::new(context, portal, Connected::Returning, ours);
     for connection in session.connections().await? {
         let (tenant, event) = (

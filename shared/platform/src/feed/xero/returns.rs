@@ -3,7 +3,7 @@
 //! meanwhile, and after a failure or a crash that is the pause. It outlives the portal that is given up.
 
 use super::super::{FeedTable, update_refused};
-use super::connection::XeroConnection;
+use super::connection::{UserItem, XeroConnection};
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, WORK_DUE_AT, XERO_RETURN_PREFIX, work_shard};
@@ -78,12 +78,16 @@ pub struct InUse {
     pub any: bool,
     tenants: Vec<String>,
     auth_events: Vec<String>,
+    /// Another portal has not chosen yet, and may choose any. A later consent of the same person names the connections
+    /// of an earlier one as its own, so which were made for that portal is not known.
+    undecided: bool,
 }
 
 impl InUse {
     /// Whether a connection is one of those.
     pub fn has(&self, tenant_id: &str, auth_event: Option<&str>) -> bool {
-        self.tenants.iter().any(|it| it == tenant_id)
+        self.undecided
+            || self.tenants.iter().any(|it| it == tenant_id)
             || auth_event.is_some_and(|event| self.auth_events.iter().any(|it| it == event))
     }
 }
@@ -140,12 +144,12 @@ impl FeedTable {
         }
     }
 
-    /// What must stay connected of the Xero user when a connection is given back.
+    /// What must stay connected of the Xero user when a connection of the portal's is given back.
     ///
     /// # Errors
     ///
     /// The table could not be read.
-    pub async fn in_use(&self, it: &XeroConnection) -> Result<InUse, CallFailed> {
+    pub async fn in_use(&self, portal: PortalId, it: &XeroConnection) -> Result<InUse, CallFailed> {
         let Some(user) = &it.xero_user else {
             return Ok(InUse {
                 // Who gave it is not known: others may be theirs.
@@ -156,6 +160,8 @@ impl FeedTable {
         let others = self.in_use_of_user(user, &it.consent).await?;
         let (mut tenants, mut auth_events) = (Vec::new(), Vec::new());
         let any = !others.is_empty();
+        let undecided = |other: &UserItem| other.portal_id != portal && other.tenant_id.is_none();
+        let undecided = others.iter().any(undecided);
         for other in others {
             tenants.extend(other.tenant_id);
             auth_events.extend(other.auth_event);
@@ -164,6 +170,7 @@ impl FeedTable {
             any,
             tenants,
             auth_events,
+            undecided,
         })
     }
 
@@ -232,10 +239,16 @@ mod tests {
             any: true,
             tenants: vec!["t1".to_owned()],
             auth_events: vec!["e1".to_owned()],
+            undecided: false,
         };
         assert!(in_use.has("t1", None));
         assert!(in_use.has("t2", Some("e1")));
         assert!(!in_use.has("t2", Some("e2")));
         assert!(!in_use.has("t2", None));
+        let undecided = InUse {
+            undecided: true,
+            ..in_use
+        };
+        assert!(undecided.has("t2", Some("e2")));
     }
 }
