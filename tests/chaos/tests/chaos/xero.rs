@@ -48,6 +48,7 @@ pub(crate) struct Scene<'c> {
     desk: Lambda,
     /// Works by itself: woken and swept, and not repeated.
     hands: Lambda,
+    environment: BTreeMap<String, String>,
 }
 
 /// A portal, and an organisation that it can be connected with.
@@ -99,7 +100,8 @@ impl<'c> Scene<'c> {
         proxy.remember_transactions();
         let xero = Driver::started().await;
         let mut environment = cloud.environment(&proxy.endpoint());
-        let scopes = "openid profile email offline_access accounting.settings.read payroll.employees.read";
+        let scopes =
+            "openid profile email offline_access accounting.settings.read payroll.employees.read";
         let courses: Vec<Value> = (1..=5)
             .map(|n| json!({"learning_id": n, "title": format!("Course {n}")}))
             .collect();
@@ -119,14 +121,9 @@ impl<'c> Scene<'c> {
         ] {
             environment.insert(name.to_owned(), value.to_owned());
         }
-        let settings = Settings {
-            retries: Vec::new(),
-            neighbour: Some(PROCESS_UPLOAD),
-            ..Settings::default()
-        };
         let desk = Settings {
             self_invocations_are_lost: true,
-            ..settings.clone()
+            ..hands()
         };
         let binary = || deployed("import-xero");
         Scene {
@@ -134,8 +131,15 @@ impl<'c> Scene<'c> {
             proxy,
             xero,
             desk: Lambda::start(binary(), environment.clone(), desk),
-            hands: Lambda::start(binary(), environment, settings),
+            hands: Lambda::start(binary(), environment.clone(), hands()),
+            environment,
         }
+    }
+
+    /// The function anew, which has asked for nothing yet, set up otherwise.
+    pub(crate) fn another(&self, settings: Settings) -> Lambda {
+        let environment = self.environment.clone();
+        Lambda::start(deployed("import-xero"), environment, settings)
     }
 
     /// A portal with some users, and an organisation with this staff, not connected.
@@ -181,21 +185,30 @@ impl<'c> Scene<'c> {
         let begun = self
             .ask(company, "POST", "xero/connection", Value::Null)
             .await;
-        assert_eq!(begun.status, 201, "{begun:?}");
-        self.consent(company, begun).await
+        self.consent(&company.owner, company.tenant, begun).await
     }
 
-    pub(crate) async fn consent(
+    /// The same for somebody who has no portal yet.
+    pub(crate) async fn allowed_by_a_newcomer(
         &self,
-        company: &Company<'_>,
-        begun: Answered,
+        owner: &XeroUser,
+        tenant: Uuid,
     ) -> (Url, Vec<String>) {
+        let mut event = api_event("POST", "/xero/signup");
+        with_body(
+            &mut event,
+            &json!({"name": "Harbour Café", "country": "AU"}),
+        );
+        nobody_is_signed_in(&mut event);
+        let begun = Answered::of(self.desk.call(event).await.unwrap());
+        self.consent(owner, tenant, begun).await
+    }
+
+    async fn consent(&self, owner: &XeroUser, tenant: Uuid, begun: Answered) -> (Url, Vec<String>) {
+        assert_eq!(begun.status, 201, "{begun:?}");
         let url = begun.body["authorise_url"].as_str().unwrap();
-        let (owner, tenant) = (company.owner.user_id, company.tenant);
-        (
-            self.xero.consent(url, owner, &[tenant]).await,
-            begun.cookies,
-        )
+        let callback = self.xero.consent(url, owner.user_id, &[tenant]).await;
+        (callback, begun.cookies)
     }
 
     /// The browser goes to the callback. The error says how the function died.
@@ -272,6 +285,13 @@ impl<'c> Scene<'c> {
         }
     }
 
+    /// A day passes, in which nobody has imported anything.
+    pub(crate) async fn a_day_passes(&self, portal: &Portal<'_>) {
+        for name in ["connected_at", "due_at"] {
+            self.set(portal, "XERO", name).await;
+        }
+    }
+
     async fn set(&self, portal: &Portal<'_>, sk: &str, name: &str) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let request = self.cloud.dynamodb().update_item();
@@ -311,7 +331,12 @@ impl<'c> Scene<'c> {
                 begun.elapsed() < PATIENCE / 4,
                 "{:?}\n{:?}",
                 company.portal.uploads().await,
-                self.hands.output().lines().rev().take(20).collect::<Vec<_>>()
+                self.hands
+                    .output()
+                    .lines()
+                    .rev()
+                    .take(20)
+                    .collect::<Vec<_>>()
             );
             self.a_while_passes(company).await;
             // What is due is in the index a moment later.
@@ -334,7 +359,12 @@ impl<'c> Scene<'c> {
 
     /// Kills whoever works at this API's desk, or by themselves. How many.
     pub(crate) async fn kill_everybody(&self) -> usize {
-        let busy: Vec<_> = self.desk.busy().into_iter().chain(self.hands.busy()).collect();
+        let busy: Vec<_> = self
+            .desk
+            .busy()
+            .into_iter()
+            .chain(self.hands.busy())
+            .collect();
         for worker in &busy {
             worker.kill().await;
         }
@@ -378,16 +408,22 @@ impl Answered {
     }
 }
 
+/// Nothing is repeated but by the test.
+pub(crate) fn hands() -> Settings {
+    Settings {
+        retries: Vec::new(),
+        neighbour: Some(PROCESS_UPLOAD),
+        ..Settings::default()
+    }
+}
+
 /// What somebody is woken with.
 pub(crate) fn woken(company: &Company<'_>) -> Value {
     json!({"portal_id": company.portal.id})
 }
 
 fn api_event(method: &str, path: &str) -> Value {
-    let sample = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../events/import-xero.json"
-    );
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/import-xero.json");
     let mut event: Value = serde_json::from_slice(&std::fs::read(sample).unwrap()).unwrap();
     event["rawPath"] = json!(path);
     event["requestContext"]["http"]["path"] = json!(path);
@@ -396,9 +432,15 @@ fn api_event(method: &str, path: &str) -> Value {
 }
 
 fn nobody_is_signed_in(event: &mut Value) {
-    event["requestContext"].as_object_mut().unwrap().remove("authorizer");
+    event["requestContext"]
+        .as_object_mut()
+        .unwrap()
+        .remove("authorizer");
     event.as_object_mut().unwrap().remove("pathParameters");
-    event["headers"].as_object_mut().unwrap().remove("authorization");
+    event["headers"]
+        .as_object_mut()
+        .unwrap()
+        .remove("authorization");
 }
 
 fn with_body(event: &mut Value, body: &Value) {
@@ -510,7 +552,10 @@ impl View {
         };
         let imported = &portal.items("XERO_IMPORTED").await[0];
         let told = portal.outbox().await.into_iter().map(|mut notice| {
-            assert_eq!(notice["news"]["upload_finished"]["upload_id"], upload_id, "{notice}");
+            assert_eq!(
+                notice["news"]["upload_finished"]["upload_id"], upload_id,
+                "{notice}"
+            );
             notice["event_sent"].take()
         });
         View {
@@ -559,7 +604,10 @@ pub(crate) async fn undisturbed(scene: &Scene<'_>, places_taken: u32) -> (View, 
     let before = calls();
     assert_eq!(scene.wake(&company).await, Ok(Value::Null));
     let calls = usize::try_from(calls() - before).unwrap();
-    assert!(scene.is_at_rest(&company).await, "the connection is given back");
+    assert!(
+        scene.is_at_rest(&company).await,
+        "the connection is given back"
+    );
     assert!(scene.nothing_is_left_at_xero(&company).await);
     let view = View::of(&company).await;
     let created = view.places_taken - u64::from(places_taken);

@@ -10,7 +10,9 @@ type Which = fn(&Call) -> bool;
 
 /// Everything that a callback asks of AWS until the connection is stored, in its order.
 const STEPS: [(&str, Which); 4] = [
-    ("taking the state", |call| is("dynamodb", "DeleteItem")(call)),
+    ("taking the state", |call| {
+        is("dynamodb", "DeleteItem")(call)
+    }),
     ("sealing", |call| is("kms", "Encrypt")(call)),
     ("reading the connection", |call| {
         is("dynamodb", "GetItem")(call) && names(call, "\"XERO\"")
@@ -92,7 +94,11 @@ async fn whoever_comes_back_is_told_what_is_so_and_can_connect_again() {
     let cloud = Cloud::create().await;
     let scene = Scene::start(&cloud).await;
     for (step, which) in STEPS {
-        for (kind, once) in [(Kind::Lost, true), (Kind::Lost, false), (Kind::Throttled, false)] {
+        for (kind, once) in [
+            (Kind::Lost, true),
+            (Kind::Lost, false),
+            (Kind::Throttled, false),
+        ] {
             let what = format!("{step}, {kind:?}, once: {once}");
             let company = scene.company_of(staff()).await;
             let (callback, cookies) = scene.allowed(&company).await;

@@ -22,7 +22,14 @@ async fn disconnected<'c>(scene: &Scene<'c>) -> Company<'c> {
 
 /// How many tokens are kept, to give back by them.
 async fn kept(company: &Company<'_>) -> usize {
-    assert!(company.portal.items("XERO").await.iter().all(|item| item["sk"] != "XERO"));
+    assert!(
+        company
+            .portal
+            .items("XERO")
+            .await
+            .iter()
+            .all(|item| item["sk"] != "XERO")
+    );
     company.portal.items("XERO_RETURN#").await.len()
 }
 
@@ -50,17 +57,43 @@ async fn is_given_back(scene: &Scene<'_>, company: &Company<'_>, what: &str) {
 async fn a_connection_is_given_back_however_xero_answers_in_between() {
     let cloud = Cloud::create().await;
     let scene = Scene::start(&cloud).await;
-    let down = || vec![Scripted::status(503), Scripted::reset(), Scripted::status(500)];
+    let down = || {
+        vec![
+            Scripted::status(503),
+            Scripted::reset(),
+            Scripted::status(500),
+        ]
+    };
     // With one token, and with another.
     let not_allowed = || vec![Scripted::status(403), Scripted::status(403)];
     let cases: [(&str, Route, Vec<Scripted>, usize); 7] = [
         ("connections, down", Route::Connections, down(), 1),
         ("delete, down", Route::DeleteConnection, down(), 1),
-        ("delete, answer lost", Route::DeleteConnection, vec![Scripted::lost()], 1),
+        (
+            "delete, answer lost",
+            Route::DeleteConnection,
+            vec![Scripted::lost()],
+            1,
+        ),
         ("revocation, down", Route::Revocation, down(), 3),
-        ("revocation, answer lost", Route::Revocation, vec![Scripted::lost()], 1),
-        ("delete, not allowed", Route::DeleteConnection, not_allowed(), 1),
-        ("connections, not allowed", Route::Connections, not_allowed(), 1),
+        (
+            "revocation, answer lost",
+            Route::Revocation,
+            vec![Scripted::lost()],
+            1,
+        ),
+        (
+            "delete, not allowed",
+            Route::DeleteConnection,
+            not_allowed(),
+            1,
+        ),
+        (
+            "connections, not allowed",
+            Route::Connections,
+            not_allowed(),
+            1,
+        ),
     ];
     for (what, route, answers, attempts) in cases {
         let company = disconnected(&scene).await;
@@ -122,11 +155,31 @@ async fn a_connection_is_given_back_when_aws_has_failed_in_between() {
     let scene = Scene::start(&cloud).await;
     type Which = fn(&Call) -> bool;
     let cases: [(&str, Which, Kind); 5] = [
-        ("reading", |call| is("dynamodb", "Query")(call), Kind::Throttled),
-        ("claiming", |call| is("dynamodb", "UpdateItem")(call), Kind::Lost),
-        ("opening", |call| is("kms", "Decrypt")(call), Kind::ServerError),
-        ("forgetting", |call| is("dynamodb", "DeleteItem")(call), Kind::Throttled),
-        ("forgetting", |call| is("dynamodb", "DeleteItem")(call), Kind::Lost),
+        (
+            "reading",
+            |call| is("dynamodb", "Query")(call),
+            Kind::Throttled,
+        ),
+        (
+            "claiming",
+            |call| is("dynamodb", "UpdateItem")(call),
+            Kind::Lost,
+        ),
+        (
+            "opening",
+            |call| is("kms", "Decrypt")(call),
+            Kind::ServerError,
+        ),
+        (
+            "forgetting",
+            |call| is("dynamodb", "DeleteItem")(call),
+            Kind::Throttled,
+        ),
+        (
+            "forgetting",
+            |call| is("dynamodb", "DeleteItem")(call),
+            Kind::Lost,
+        ),
     ];
     for (step, which, kind) in cases {
         let what = format!("{step}, {kind:?}");

@@ -1,6 +1,6 @@
 //! Whoever imports is killed at any of their calls, again and again, and whoever comes next brings it to the same end.
 
-use super::{Scene, View, is_as, nth, undisturbed, woken, SOON};
+use super::{SOON, Scene, View, is_as, nth, undisturbed, woken};
 use crate::portals::{PATIENCE, runs, seed};
 use chaos::Cloud;
 use fastrand::Rng;

@@ -76,7 +76,11 @@ async fn whoever_dies_with_new_tokens_leaves_the_ones_of_before_which_work() {
         let (answer, ()) = join(asked, killed).await;
         assert!(answer.is_err(), "{what}");
         let connection = &company.portal.items("XERO").await[0];
-        assert_eq!(connection["tokens_version"], if done { 2 } else { 1 }, "{what}");
+        assert_eq!(
+            connection["tokens_version"],
+            if done { 2 } else { 1 },
+            "{what}"
+        );
         scene.a_while_passes(&company).await;
         goes_on(&scene, &company, &what).await;
     }
@@ -95,7 +99,10 @@ async fn two_who_need_new_tokens_at_once_get_them_by_one_call() {
     assert_eq!((both.0.status, both.1.status), (200, 200), "{both:?}");
     assert_eq!(scene.calls(&company, Route::Token).await, before + 1);
     let state = scene.xero.state(owner).await;
-    assert_eq!((state.refresh_tokens, state.refresh_tokens_in_grace), (1, 1));
+    assert_eq!(
+        (state.refresh_tokens, state.refresh_tokens_in_grace),
+        (1, 1)
+    );
     goes_on(&scene, &company, "two at once").await;
     cloud.tear_down().await;
 }
@@ -113,8 +120,18 @@ async fn tokens_that_cannot_be_stored_or_sealed_are_got_again() {
         ("storing, one answer", stores_tokens, Kind::Lost, true),
         ("storing, every answer", stores_tokens, Kind::Lost, false),
         ("storing", stores_tokens, Kind::Throttled, false),
-        ("opening", |call| is("kms", "Decrypt")(call), Kind::ServerError, false),
-        ("sealing", |call| is("kms", "Encrypt")(call), Kind::Throttled, false),
+        (
+            "opening",
+            |call| is("kms", "Decrypt")(call),
+            Kind::ServerError,
+            false,
+        ),
+        (
+            "sealing",
+            |call| is("kms", "Encrypt")(call),
+            Kind::Throttled,
+            false,
+        ),
     ];
     for (what, which, kind, once) in cases {
         let company = expired(&scene).await;
