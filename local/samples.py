@@ -19,6 +19,7 @@ EXPECTED = {
     "upload-history": lambda answer: is_of_portal(answer),
     "regenerate-credentials": lambda answer: is_of_portal(answer) or code_of(answer) == "no_credentials",
     "manage-users": lambda answer: is_of_portal(answer),
+    "import-xero": lambda answer: is_of_portal(answer),
     # Nothing of portal 1001 is to be erased.
     "erase-data": lambda answer: answer is None,
     # The sample's object does not exist, so the upload is rejected, for one reason or another: the function works.

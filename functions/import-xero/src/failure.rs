@@ -78,9 +78,10 @@ impl Failure {
     }
 
     /// What it means that Xero did not say what it was asked for. What is not in the answer is printed here, once.
-    pub(crate) fn of_xero(asked: Asked, failure: XeroFailure) -> Self {
+    pub(crate) fn of_xero(asked: Asked, failure: &XeroFailure) -> Self {
         match failure {
-            XeroFailure::Busy { until } => Failure::busy(until),
+            XeroFailure::Busy { until } => Failure::busy(*until),
+            XeroFailure::TooMany => Failure::because(ProblemCode::XeroOrganisationTooLarge),
             XeroFailure::NotAllowed | XeroFailure::NotFound if asked == Asked::Staff => {
                 Failure::because(ProblemCode::XeroPayrollUnavailable)
             }
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_xero_does_not_allow_depends_on_what_it_was_asked_for() {
-        let not_allowed = |asked| code(Failure::of_xero(asked, XeroFailure::NotAllowed));
+        let not_allowed = |asked| code(Failure::of_xero(asked, &XeroFailure::NotAllowed));
         assert_eq!(not_allowed(Asked::Staff), "xero_payroll_unavailable");
         assert_eq!(not_allowed(Asked::Organisation), "xero_reconnect_needed");
         assert_eq!(not_allowed(Asked::Access), "xero_reconnect_needed");

@@ -56,7 +56,7 @@ pub(crate) async fn import(
     JsonBody(body): JsonBody<ImportBody>,
 ) -> Result<(StatusCode, Json<UploadRecord>), Refusal> {
     let request = ImportRequest {
-        employee_ids: body.employee_ids.map(ids).transpose()?,
+        employee_ids: body.employee_ids.as_deref().map(ids).transpose()?,
         assign_courses: body.assign_courses,
     };
     context.portal(portal_id).await?;
@@ -86,7 +86,7 @@ pub(crate) async fn import(
     Ok((StatusCode::ACCEPTED, Json(record)))
 }
 
-fn ids(sent: Vec<String>) -> Result<BTreeSet<EmployeeId>, Refusal> {
+fn ids(sent: &[String]) -> Result<BTreeSet<EmployeeId>, Refusal> {
     let problem = |message: &str| {
         let problem = Problem::new(ProblemCode::InvalidValue).field("employee_ids");
         problem.message(message)
@@ -97,7 +97,7 @@ fn ids(sent: Vec<String>) -> Result<BTreeSet<EmployeeId>, Refusal> {
     }
     let mut ids = BTreeSet::new();
     let mut wrong = Vec::new();
-    for id in &sent {
+    for id in sent {
         match id.parse() {
             Ok(id) => _ = ids.insert(id),
             Err(NotAnEmployeeId) => wrong.push(problem("This is no id of Xero's.").value(id)),

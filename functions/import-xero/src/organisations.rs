@@ -56,7 +56,7 @@ pub(crate) struct OrganisationBody {
         (status = 200, description = "All of them.", body = Organisations),
         (status = 404, description = "`portal_not_found`"),
         (status = 409, description = "`xero_not_offered`, `xero_not_connected`, `xero_reconnect_needed`, `conflict`"),
-        (status = 429, description = "`xero_busy`, with `Retry-After`"),
+        (status = 429, description = "`xero_busy`, and when to try again in Retry-After"),
         (status = 503, description = "`xero_unavailable`"),
     ),
 )]
@@ -90,8 +90,21 @@ async fn connected(
     portal: PortalId,
 ) -> Result<(XeroConnection, Vec<Connection>), Failure> {
     let mut session = Session::of(context, portal).await?;
-    let connected = session.connections().await?;
-    Ok((session.connection, connected))
+    let offered = offered(context, &mut session).await?;
+    Ok((session.connection, offered))
+}
+
+/// Those of the connected organisations that the portal may choose from. The Xero user may have connected others for
+/// another portal, whose administrators are not ours: what they import from is theirs, unless this consent names it too.
+async fn offered(context: &Context, session: &mut Session<'_>) -> Result<Vec<Connection>, Failure> {
+    let mut offered = session.connections().await?;
+    let in_use = context.feed.in_use(&session.connection).await?;
+    let ours = &session.connection.auth_event;
+    offered.retain(|it| {
+        let event = it.auth_event.as_ref().map(ToString::to_string);
+        (event.is_some() && event == *ours) || !in_use.has_chosen(&it.tenant.to_string())
+    });
+    Ok(offered)
 }
 
 /// Choose an organisation
@@ -108,7 +121,7 @@ async fn connected(
             `import_running`, `conflict`"),
         (status = 422, description = "`xero_organisation_unknown`, `xero_organisation_inactive`, \
             `xero_country_not_supported`"),
-        (status = 429, description = "`xero_busy`, with `Retry-After`"),
+        (status = 429, description = "`xero_busy`, and when to try again in Retry-After"),
         (status = 503, description = "`xero_unavailable`"),
     ),
 )]
@@ -141,8 +154,8 @@ async fn choose_one(
     tenant: &TenantId,
 ) -> Result<Option<ChosenOrganisation>, Failure> {
     let mut session = Session::of(context, portal).await?;
-    let connections = session.connections().await?;
-    let Some(found) = connections.into_iter().find(|it| it.tenant == *tenant) else {
+    let offered = offered(context, &mut session).await?;
+    let Some(found) = offered.into_iter().find(|it| it.tenant == *tenant) else {
         return Ok(None);
     };
     let organisation = session.organisation(tenant).await?;
@@ -156,7 +169,6 @@ async fn choose_one(
     }
     let chosen = ChosenOrganisation {
         tenant_id: found.tenant.to_string(),
-        connection_id: found.id.to_string(),
         name: organisation.name.or(found.name),
         country,
     };

@@ -90,7 +90,8 @@ struct RefusedPerson {
         (status = 404, description = "`portal_not_found`"),
         (status = 409, description = "`xero_not_offered`, `xero_not_connected`, `xero_reconnect_needed`, \
             `xero_organisation_not_chosen`, `xero_payroll_unavailable`, `conflict`"),
-        (status = 429, description = "`xero_busy`, with `Retry-After`"),
+        (status = 422, description = "`xero_organisation_too_large`, `xero_country_not_supported`"),
+        (status = 429, description = "`xero_busy`, and when to try again in Retry-After"),
         (status = 503, description = "`xero_unavailable`"),
     ),
 )]

@@ -2,7 +2,7 @@
 //! organisation one at a time, whoever asks.
 
 use crate::context::Context;
-use crate::failure::{Asked, Failure};
+use crate::failure::{Asked, Failure, Refused};
 use crate::tokens;
 use crate::xero::{Connection, ConnectionId, Country, Organisation, TenantId, XeroFailure};
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +10,7 @@ use mapping::identity::PortalId;
 use mapping::import::Employee;
 use mapping::problem::ProblemCode;
 use oauth2::AccessToken;
+use platform::failure::CallFailed;
 use platform::feed::UploadId;
 use platform::feed::xero::{Calls, ChosenOrganisation, Connected, Turn, XeroConnection};
 use std::time::Duration;
@@ -90,7 +91,10 @@ impl<'c> Session<'c> {
             Connected::Now => Asked::Access,
             Connected::Returning => Asked::Return,
         };
-        answer.map_err(|failure| Failure::of_xero(asked, failure))
+        match answer {
+            Ok(connections) => Ok(connections),
+            Err(failure) => Err(self.refused(asked, failure).await?),
+        }
     }
 
     /// Disconnects an organisation.
@@ -98,7 +102,7 @@ impl<'c> Session<'c> {
         let answer = called!(self, |xero, access| xero
             .delete_connection(&access, id)
             .await);
-        answer.map_err(|failure| Failure::of_xero(Asked::Return, failure))
+        answer.map_err(|failure| Failure::of_xero(Asked::Return, &failure))
     }
 
     /// The organisation that was chosen, if it is connected still. No other takes its place.
@@ -142,7 +146,16 @@ impl<'c> Session<'c> {
         let answer = called!(self, |xero, access| xero
             .staff(&access, tenant, country)
             .await);
-        self.answered(calls, Asked::Staff, answer).await
+        let answer = self.answered(calls, Asked::Staff, answer).await;
+        if let Err(Failure::Refused(Refused {
+            code: ProblemCode::XeroPayrollUnavailable,
+            ..
+        })) = &answer
+        {
+            // Payroll is not to blame if the organisation was disconnected since it was found to be connected.
+            self.chosen().await?;
+        }
+        answer
     }
 
     /// Others may ask the organisation now, or from when Xero says.
@@ -157,7 +170,24 @@ impl<'c> Session<'c> {
             _ => None,
         };
         self.context.feed.end_calls(calls, not_before).await?;
-        answer.map_err(|failure| Failure::of_xero(asked, failure))
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(failure) => Err(self.refused(asked, failure).await?),
+        }
+    }
+
+    /// What it means that Xero did not say what it was asked for. Whoever looks while an import ends may have had the
+    /// tokens of a connection that is given back by now: nobody has to connect again for that.
+    async fn refused(&self, asked: Asked, failure: XeroFailure) -> Result<Failure, CallFailed> {
+        if let XeroFailure::NotAllowed | XeroFailure::NotFound = failure
+            && self.connected == Connected::Now
+        {
+            let stored = self.context.feed.xero_connection(self.portal).await?;
+            if stored.is_none_or(|it| it.consent != self.connection.consent) {
+                return Ok(Failure::because(ProblemCode::XeroNotConnected));
+            }
+        }
+        Ok(Failure::of_xero(asked, &failure))
     }
 
     /// Our turn to ask the organisation; waits for it a little.

@@ -109,13 +109,11 @@ async fn refresh(
             let next = connection.tokens.tokens_version + 1;
             let tokens = sealed(context, portal, &grant, next).await?;
             // Before it is used: the token of before is as good as gone.
-            let ours = feed
+            if !feed
                 .store_tokens(portal, connected, connection, &tokens)
                 .await?
-                // It was sent twice, because the first answer was lost.
-                || stored(context, portal, connected, connection).await?.tokens == tokens;
-            if !ours {
-                return Err(Failure::because(ProblemCode::Conflict));
+            {
+                return kept_elsewhere(context, portal, connected, connection, tokens, grant).await;
             }
             connection.tokens = tokens;
             Ok(grant.access)
@@ -137,9 +135,30 @@ async fn refresh(
         }
         Err(failure) => {
             feed.end_refresh(portal, connected, connection).await?;
-            Err(Failure::of_xero(Asked::Access, failure))
+            Err(Failure::of_xero(Asked::Access, &failure))
         }
     }
+}
+
+/// Tokens that could not be stored: they are, if it was sent twice, because the first answer was lost; or the connection
+/// is to be given back by now, for which they are needed.
+async fn kept_elsewhere(
+    context: &Context,
+    portal: PortalId,
+    connected: &Connected,
+    connection: &mut XeroConnection,
+    tokens: SealedTokens,
+    grant: Grant,
+) -> Result<AccessToken, Failure> {
+    let feed = &context.feed;
+    let found = stored(context, portal, connected, connection).await;
+    if found.is_ok_and(|found| found.tokens == tokens) {
+        connection.tokens = tokens;
+        return Ok(grant.access);
+    }
+    feed.store_tokens(portal, &Connected::Returning, connection, &tokens)
+        .await?;
+    Err(Failure::because(ProblemCode::Conflict))
 }
 
 /// The same connection as it is stored now.

@@ -2,7 +2,7 @@
 //! portal and nobody: no row's values, no file, no person.
 
 use mapping::problem::ProblemCode;
-use platform::feed::{FileOverdue, News, UploadFinished, UploadStatus};
+use platform::feed::{FileOverdue, News, UploadFinished, UploadKind, UploadStatus};
 use std::fmt::Write;
 
 /// A mail.
@@ -42,6 +42,13 @@ pub(crate) fn mail(portal_name: &str, url: Option<&str>, news: &News) -> Mail {
 
 fn of_upload(upload: &UploadFinished) -> (&'static str, String) {
     let (happened, meaning) = match upload.status {
+        UploadStatus::Rejected if upload.kind == UploadKind::Xero => {
+            ("an import from Xero was refused", "Nobody was imported.")
+        }
+        UploadStatus::Failed if upload.kind == UploadKind::Xero => (
+            "an import from Xero did not come to its end",
+            "Some people may have been imported; importing again goes on with the others.",
+        ),
         UploadStatus::Held => (
             "a file waits for your decision",
             "Everything of the file is done but what the next lines count: it would affect so many \
@@ -63,7 +70,11 @@ fn of_upload(upload: &UploadFinished) -> (&'static str, String) {
         | UploadStatus::Planning
         | UploadStatus::Applying => ("a file was processed", "There is nothing to do."),
     };
-    let mut text = format!("{meaning}\n\nArrived: {}\n", upload.received_at);
+    let began = match upload.kind {
+        UploadKind::Feed => "Arrived",
+        UploadKind::Xero => "Asked for",
+    };
+    let mut text = format!("{meaning}\n\n{began}: {}\n", upload.received_at);
     if upload.status == UploadStatus::Held {
         count(
             &mut text,
@@ -131,7 +142,7 @@ fn explain(text: &mut String, code: ProblemCode) {
 mod tests {
     use super::*;
     use mapping::plan::{Others, RowCounts};
-    use platform::feed::{Held, UploadKind};
+    use platform::feed::Held;
 
     fn upload(status: UploadStatus, codes: &[ProblemCode]) -> UploadFinished {
         UploadFinished {

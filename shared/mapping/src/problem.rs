@@ -334,6 +334,9 @@ problem_codes! {
     CredentialsQuota, "credentials_quota", Request,
         "Go1 cannot issue key pairs to more portals at present.",
         "Tell Go1 support: a limit of the AWS account has to be raised.";
+    XeroOrganisationTooLarge, "xero_organisation_too_large", File,
+        "The organisation has more people in Xero than an import looks at (4,000).",
+        "The import is for small companies; let the HR system feed the portal instead.";
     XeroNotOffered, "xero_not_offered", Request,
         "Nothing is imported from Xero here: the stack has no Xero app.",
         "Send people in a CSV file, by the data feed; or ask whoever runs the stack.";

@@ -118,7 +118,8 @@ impl Xero {
     }
 
     /// Everybody of an organisation whom it employs (Australia), or who has a login to it (United States), as Xero has
-    /// them. Takes one call for each 100 people.
+    /// them. Takes one call for each 100 people. Payroll lists those who are employed; whom else it may list is told by
+    /// their status.
     ///
     /// # Errors
     ///
@@ -147,11 +148,11 @@ impl Xero {
             let request = || {
                 self.http
                     .get(self.at.employees.clone())
-                    .query(&[("where", r#"Status=="ACTIVE""#), ("page", &page)])
+                    .query(&[("page", &page)])
                     .header(TENANT, tenant.to_string())
             };
             let employees: Employees = self.get("employees", access, request).await?;
-            if !pages.take(employees.into_people()) {
+            if !pages.take(employees.into_people())? {
                 return Ok(pages.into_people());
             }
         }

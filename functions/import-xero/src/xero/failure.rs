@@ -26,6 +26,9 @@ pub enum XeroFailure {
         /// From when Xero takes calls again.
         until: Timestamp,
     },
+    /// The organisation has more people than are read.
+    #[error("the organisation has too many people")]
+    TooMany,
     /// Xero is down, does not answer in time, or refuses what it should not refuse.
     #[error("Xero is not available")]
     Unavailable(#[source] Cause),

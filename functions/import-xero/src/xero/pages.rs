@@ -1,14 +1,15 @@
 //! When there is no further page of employees: payroll tells neither how many people there are nor how many pages.
 
+use super::failure::XeroFailure;
 use mapping::import::{Employee, EmployeeId};
 use std::collections::HashSet;
 
 /// How many people payroll puts on a page at most. A page with fewer is the last.
 const PAGE: usize = 100;
 
-/// After so many pages we stop asking: 2,000 people, ten times what a portal may import, and a third of the 60
-/// calls that an organisation may answer in a minute.
-const CEILING: usize = 20;
+/// After so many full pages we stop asking: 4,000 people, twenty times what a portal may import, and two thirds of the
+/// 60 calls that an organisation may answer in a minute.
+const CEILING: usize = 40;
 
 /// The people of the pages that were read so far.
 #[derive(Default)]
@@ -28,23 +29,24 @@ impl Pages {
     ///
     /// There was an endpoint of payroll that ignored `page` (XeroAPI/Xero-OpenAPI#708). A full page on which nobody
     /// is new is one that was read before.
-    pub(super) fn take(&mut self, page: Vec<Employee>) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// There are more people than are read. Nobody is left out without a word.
+    pub(super) fn take(&mut self, page: Vec<Employee>) -> Result<bool, XeroFailure> {
         self.read += 1;
         let full = page.len() >= PAGE;
         let before = self.seen.len();
         self.seen.extend(page.iter().filter_map(|person| person.id));
         let nobody_new = self.seen.len() == before;
         if full && nobody_new && self.read > 1 {
-            return false;
+            return Ok(false);
+        }
+        if self.read == CEILING && full {
+            return Err(XeroFailure::TooMany);
         }
         self.people.extend(page);
-        if self.read == CEILING && full {
-            tracing::warn!(
-                pages = CEILING,
-                "an organisation has more employees than are read"
-            );
-        }
-        full && !nobody_new && self.read < CEILING
+        Ok(full && !nobody_new)
     }
 
     /// Everybody, in Xero's order. Who was on two pages is here twice.
@@ -75,7 +77,7 @@ mod tests {
                 (pages.next() - 1) * PAGE
             };
             let page = people.iter().skip(skipped).take(PAGE).cloned().collect();
-            if !pages.take(page) {
+            if !pages.take(page).unwrap() {
                 let read = pages.read;
                 let people = pages.into_people();
                 return (read, people.iter().map(|person| person.id).collect());
@@ -136,9 +138,17 @@ mod tests {
 
     #[test]
     fn requirement_9_there_is_a_ceiling() {
-        let all: Vec<_> = (0..PAGE * CEILING + 1).map(person).collect();
+        let all: Vec<_> = (0..PAGE * CEILING - 1).map(person).collect();
         let (asked, ids) = read(&all, false);
-        assert_eq!((asked, ids.len()), (CEILING, PAGE * CEILING));
-        assert_eq!(ids[1999], all[1999].id);
+        assert_eq!((asked, ids.len()), (CEILING, PAGE * CEILING - 1));
+        let mut pages = Pages::default();
+        let full = |nth: usize| (nth * PAGE..(nth + 1) * PAGE).map(person).collect();
+        for nth in 0..CEILING - 1 {
+            assert!(pages.take(full(nth)).unwrap());
+        }
+        assert!(matches!(
+            pages.take(full(CEILING - 1)),
+            Err(XeroFailure::TooMany)
+        ));
     }
 }

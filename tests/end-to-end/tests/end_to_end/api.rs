@@ -49,6 +49,21 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, Option<Value>)> {
         ("POST", "/feed/credentials", None),
         ("GET", "/feed/settings", None),
         ("PUT", "/feed/settings", Some(json!({}))),
+        ("GET", "/xero", None),
+        ("POST", "/xero/connection", None),
+        ("DELETE", "/xero/connection", None),
+        ("GET", "/xero/organisations", None),
+        (
+            "PUT",
+            "/xero/organisation",
+            Some(json!({"tenant_id": "2f1c3a52-9d0e-4b7b-8a61-2e5dc0f47b19"})),
+        ),
+        ("GET", "/xero/preview", None),
+        (
+            "POST",
+            "/xero/import",
+            Some(json!({"assign_courses": true})),
+        ),
         ("GET", "/users", None),
         ("GET", "/users/2f1c3a52-9d0e-5b7b-8a61-2e5dc0f47b19", None),
         (

@@ -44,8 +44,6 @@ pub struct SealedTokens {
 pub struct ChosenOrganisation {
     /// By which calls name it.
     pub tenant_id: String,
-    /// By which it is disconnected.
-    pub connection_id: String,
     /// As Xero calls it, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -86,6 +84,19 @@ struct ConnectionItem<'c> {
     due_at: String,
 }
 
+/// How a portal is connected.
+#[derive(Clone, Copy)]
+pub struct Connecting<'c> {
+    /// By this; sealed to the portal.
+    pub connection: &'c XeroConnection,
+    /// The connection that the portal has had.
+    pub before: Option<&'c XeroConnection>,
+    /// Where the new one was kept, to be given back should nothing come of it.
+    pub kept_at: PortalId,
+    /// `false` while somebody signs up.
+    pub portal_is_there: bool,
+}
+
 /// Where tokens are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Connected {
@@ -100,8 +111,6 @@ pub enum Connected {
 pub(super) struct UserItem {
     pub(super) portal_id: PortalId,
     pub(super) consent: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) auth_event: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tenant_id: Option<String>,
 }
@@ -120,7 +129,6 @@ impl XeroConnection {
         UserItem {
             portal_id,
             consent: self.consent.clone(),
-            auth_event: self.auth_event.clone(),
             tenant_id: self.chosen.as_ref().map(|it| it.tenant_id.clone()),
         }
     }
@@ -140,9 +148,8 @@ impl FeedTable {
             .await
     }
 
-    /// Stores a connection in the place of the one that there is, which is given back. `portal_is_there` is `false`
-    /// while somebody signs up. `false`: it is not as it was in `before` any more, an import is under way, or the
-    /// portal is gone, or there.
+    /// Connects a portal, in the place of the connection that there is, which is given back. `false`: that is not as it
+    /// was in `before` any more, an import is under way, or the portal is gone, or there.
     ///
     /// # Errors
     ///
@@ -150,13 +157,17 @@ impl FeedTable {
     pub async fn connect_xero(
         &self,
         portal: PortalId,
-        before: Option<&XeroConnection>,
-        connection: &XeroConnection,
-        portal_is_there: bool,
+        change: &Connecting<'_>,
         now: Timestamp,
         entry: Option<Entry>,
     ) -> Result<bool, CallFailed> {
         const WHAT: &str = "store the connection with Xero";
+        let Connecting {
+            connection,
+            before,
+            kept_at,
+            portal_is_there,
+        } = *change;
         let item = ConnectionItem {
             connection,
             work_shard: work_shard(portal),
@@ -179,10 +190,10 @@ impl FeedTable {
         let there = if portal_is_there { THERE } else { ABSENT };
         let mut changes = vec![
             TransactWriteItem::builder().put(put).build(),
+            self.delete_of(WHAT, &Key::xero_return(kept_at, &connection.consent))?,
             self.only_if(WHAT, &Key::portal(portal), there)?,
             self.only_if(WHAT, &Key::xero_import(portal), ABSENT)?,
         ];
-        let user_key = connection.user_key(portal);
         if let Some(before) = before {
             changes.push(self.put_return(WHAT, portal, before, now)?);
             if let Some(left) = before
@@ -192,7 +203,7 @@ impl FeedTable {
                 changes.push(self.delete_of(WHAT, &left)?);
             }
         }
-        if let Some(key) = user_key {
+        if let Some(key) = connection.user_key(portal) {
             changes.push(self.put_if(WHAT, &key, connection.user_item(portal), None)?);
         }
         changes.extend(entry.map(|Entry(entry)| entry));
@@ -259,7 +270,7 @@ impl FeedTable {
         self.write(WHAT, changes).await
     }
 
-    /// Keeps tokens that no portal is connected by, to give them back.
+    /// Keeps tokens that no portal is connected by, to give them back from this time on.
     ///
     /// # Errors
     ///
@@ -268,10 +279,10 @@ impl FeedTable {
         &self,
         portal: PortalId,
         connection: &XeroConnection,
-        now: Timestamp,
+        due_at: Timestamp,
     ) -> Result<(), CallFailed> {
         const WHAT: &str = "keep what is to be given back to Xero";
-        let kept = self.put_return(WHAT, portal, connection, now)?;
+        let kept = self.put_return(WHAT, portal, connection, due_at)?;
         match self.write(WHAT, [kept]).await? {
             true => Ok(()),
             false => Err(CallFailed::new(
@@ -329,9 +340,9 @@ impl FeedTable {
         what: &'static str,
         portal: PortalId,
         connection: &XeroConnection,
-        now: Timestamp,
+        due_at: Timestamp,
     ) -> Result<TransactWriteItem, CallFailed> {
-        let item = XeroReturn::of(connection.clone(), now);
+        let item = XeroReturn::of(connection.clone(), due_at);
         let key = Key::xero_return(portal, &connection.consent);
         self.put_if(what, &key, item.item(portal), None)
     }

@@ -196,6 +196,36 @@ impl FeedTable {
         }
     }
 
+    /// Somebody was imported: what was tried before does not count any more.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written.
+    pub async fn import_came_forward(
+        &self,
+        portal: PortalId,
+        import: &PendingImport,
+    ) -> Result<(), CallFailed> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::xero_import(portal).item()))
+            .update_expression("SET attempts = :none")
+            .condition_expression("upload_id = :upload")
+            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+            .expression_attribute_values(
+                ":upload",
+                AttributeValue::S(import.upload_id.to_string()),
+            );
+        match request.send().await {
+            Ok(_) => Ok(()),
+            // It has ended.
+            Err(error) if update_refused(&error) => Ok(()),
+            Err(error) => Err(CallFailed::sdk("store that an import came forward")(error)),
+        }
+    }
+
     /// Stores how far an import has come. `false`: somebody else has the lease, or it has ended.
     ///
     /// # Errors

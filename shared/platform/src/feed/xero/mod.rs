@@ -18,7 +18,7 @@ mod returns;
 pub use attempts::{ATTEMPT_LIFETIME, Attempt, BegunBy};
 pub use calls::{Calls, Turn};
 pub use connection::{
-    CONNECTED_FOR, ChosenOrganisation, Connected, Sealed, SealedTokens, XeroConnection,
+    CONNECTED_FOR, ChosenOrganisation, Connected, Connecting, Sealed, SealedTokens, XeroConnection,
 };
 pub use employees::{ImportedEmployee, Joined};
 pub use imports::{Begun, ImportRequest, Imported, PendingImport};

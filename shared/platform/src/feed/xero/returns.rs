@@ -3,7 +3,7 @@
 //! meanwhile, and after a failure or a crash that is the pause. It outlives the portal that is given up.
 
 use super::super::{FeedTable, update_refused};
-use super::connection::{UserItem, XeroConnection};
+use super::connection::XeroConnection;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Key, WORK_DUE_AT, XERO_RETURN_PREFIX, work_shard};
@@ -43,12 +43,12 @@ pub(super) struct ReturnItem {
 }
 
 impl XeroReturn {
-    pub(super) fn of(connection: XeroConnection, now: Timestamp) -> Self {
+    pub(super) fn of(connection: XeroConnection, due_at: Timestamp) -> Self {
         XeroReturn {
             connection,
-            returned_at: stamp(now),
+            returned_at: stamp(due_at),
             attempts: 0,
-            due_at: stamp(now),
+            due_at: stamp(due_at),
         }
     }
 
@@ -74,21 +74,22 @@ impl XeroReturn {
 /// What else is in use of a Xero user, so that it must stay connected.
 #[derive(Default)]
 pub struct InUse {
-    /// Whether anything is.
+    /// Whether anything is. What stays connected is given back with the last of it.
     pub any: bool,
-    tenants: Vec<String>,
-    auth_events: Vec<String>,
-    /// Another portal has not chosen yet, and may choose any. A later consent of the same person names the connections
-    /// of an earlier one as its own, so which were made for that portal is not known.
+    /// Somebody has not chosen an organisation yet: any may be theirs.
     undecided: bool,
+    tenants: Vec<String>,
 }
 
 impl InUse {
-    /// Whether a connection is one of those.
-    pub fn has(&self, tenant_id: &str, auth_event: Option<&str>) -> bool {
-        self.undecided
-            || self.tenants.iter().any(|it| it == tenant_id)
-            || auth_event.is_some_and(|event| self.auth_events.iter().any(|it| it == event))
+    /// Whether somebody else imports from this organisation.
+    pub fn has_chosen(&self, tenant_id: &str) -> bool {
+        self.tenants.iter().any(|it| it == tenant_id)
+    }
+
+    /// Whether an organisation is, or may be, one of those.
+    pub fn has(&self, tenant_id: &str) -> bool {
+        self.undecided || self.has_chosen(tenant_id)
     }
 }
 
@@ -100,14 +101,19 @@ impl FeedTable {
     /// The table could not be read.
     pub async fn xero_returns(&self, portal: PortalId) -> Result<Vec<XeroReturn>, CallFailed> {
         const WHAT: &str = "read what is to be given back to Xero";
-        let answer = self
+        let mut pages = self
             .items_of(portal, XERO_RETURN_PREFIX)
             .consistent_read(true)
-            .send()
-            .await
-            .map_err(CallFailed::sdk(WHAT))?;
-        serde_dynamo::from_items(answer.items.unwrap_or_default())
-            .map_err(CallFailed::malformed(WHAT))
+            .into_paginator()
+            .send();
+        let mut returns = Vec::new();
+        while let Some(page) = pages.next().await {
+            let items = page.map_err(CallFailed::sdk(WHAT))?.items;
+            let items: Vec<XeroReturn> = serde_dynamo::from_items(items.unwrap_or_default())
+                .map_err(CallFailed::malformed(WHAT))?;
+            returns.extend(items);
+        }
+        Ok(returns)
     }
 
     /// Claims a return for one attempt. `false`: it is not due, somebody else has claimed it, or it is done.
@@ -144,12 +150,12 @@ impl FeedTable {
         }
     }
 
-    /// What must stay connected of the Xero user when a connection of the portal's is given back.
+    /// What must stay connected of the Xero user when a connection is given back.
     ///
     /// # Errors
     ///
     /// The table could not be read.
-    pub async fn in_use(&self, portal: PortalId, it: &XeroConnection) -> Result<InUse, CallFailed> {
+    pub async fn in_use(&self, it: &XeroConnection) -> Result<InUse, CallFailed> {
         let Some(user) = &it.xero_user else {
             return Ok(InUse {
                 // Who gave it is not known: others may be theirs.
@@ -158,19 +164,10 @@ impl FeedTable {
             });
         };
         let others = self.in_use_of_user(user, &it.consent).await?;
-        let (mut tenants, mut auth_events) = (Vec::new(), Vec::new());
-        let any = !others.is_empty();
-        let undecided = |other: &UserItem| other.portal_id != portal && other.tenant_id.is_none();
-        let undecided = others.iter().any(undecided);
-        for other in others {
-            tenants.extend(other.tenant_id);
-            auth_events.extend(other.auth_event);
-        }
         Ok(InUse {
-            any,
-            tenants,
-            auth_events,
-            undecided,
+            any: !others.is_empty(),
+            undecided: others.iter().any(|other| other.tenant_id.is_none()),
+            tenants: others.into_iter().filter_map(|it| it.tenant_id).collect(),
         })
     }
 
@@ -235,20 +232,14 @@ mod tests {
 
     #[test]
     fn what_others_use_stays_connected() {
-        let in_use = InUse {
+        let mut in_use = InUse {
             any: true,
-            tenants: vec!["t1".to_owned()],
-            auth_events: vec!["e1".to_owned()],
             undecided: false,
+            tenants: vec!["t1".to_owned()],
         };
-        assert!(in_use.has("t1", None));
-        assert!(in_use.has("t2", Some("e1")));
-        assert!(!in_use.has("t2", Some("e2")));
-        assert!(!in_use.has("t2", None));
-        let undecided = InUse {
-            undecided: true,
-            ..in_use
-        };
-        assert!(undecided.has("t2", Some("e2")));
+        assert!(in_use.has("t1") && !in_use.has("t2"));
+        in_use.undecided = true;
+        assert!(in_use.has("t1") && in_use.has("t2"));
+        assert!(!InUse::default().has("t1"));
     }
 }
