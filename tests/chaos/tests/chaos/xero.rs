@@ -48,6 +48,7 @@ pub(crate) struct Scene<'c> {
     desk: Lambda,
     /// Works by itself: woken and swept, and not repeated.
     hands: Lambda,
+    environment: BTreeMap<String, String>,
 }
 
 /// A portal, and an organisation that it can be connected with.
@@ -120,14 +121,9 @@ impl<'c> Scene<'c> {
         ] {
             environment.insert(name.to_owned(), value.to_owned());
         }
-        let settings = Settings {
-            retries: Vec::new(),
-            neighbour: Some(PROCESS_UPLOAD),
-            ..Settings::default()
-        };
         let desk = Settings {
             self_invocations_are_lost: true,
-            ..settings.clone()
+            ..hands()
         };
         let binary = || deployed("import-xero");
         Scene {
@@ -135,8 +131,15 @@ impl<'c> Scene<'c> {
             proxy,
             xero,
             desk: Lambda::start(binary(), environment.clone(), desk),
-            hands: Lambda::start(binary(), environment, settings),
+            hands: Lambda::start(binary(), environment.clone(), hands()),
+            environment,
         }
+    }
+
+    /// The function anew, which has asked for nothing yet, set up otherwise.
+    pub(crate) fn another(&self, settings: Settings) -> Lambda {
+        let environment = self.environment.clone();
+        Lambda::start(deployed("import-xero"), environment, settings)
     }
 
     /// A portal with some users, and an organisation with this staff, not connected.
@@ -182,21 +185,30 @@ impl<'c> Scene<'c> {
         let begun = self
             .ask(company, "POST", "xero/connection", Value::Null)
             .await;
-        assert_eq!(begun.status, 201, "{begun:?}");
-        self.consent(company, begun).await
+        self.consent(&company.owner, company.tenant, begun).await
     }
 
-    pub(crate) async fn consent(
+    /// The same for somebody who has no portal yet.
+    pub(crate) async fn allowed_by_a_newcomer(
         &self,
-        company: &Company<'_>,
-        begun: Answered,
+        owner: &XeroUser,
+        tenant: Uuid,
     ) -> (Url, Vec<String>) {
+        let mut event = api_event("POST", "/xero/signup");
+        with_body(
+            &mut event,
+            &json!({"name": "Harbour Café", "country": "AU"}),
+        );
+        nobody_is_signed_in(&mut event);
+        let begun = Answered::of(self.desk.call(event).await.unwrap());
+        self.consent(owner, tenant, begun).await
+    }
+
+    async fn consent(&self, owner: &XeroUser, tenant: Uuid, begun: Answered) -> (Url, Vec<String>) {
+        assert_eq!(begun.status, 201, "{begun:?}");
         let url = begun.body["authorise_url"].as_str().unwrap();
-        let (owner, tenant) = (company.owner.user_id, company.tenant);
-        (
-            self.xero.consent(url, owner, &[tenant]).await,
-            begun.cookies,
-        )
+        let callback = self.xero.consent(url, owner.user_id, &[tenant]).await;
+        (callback, begun.cookies)
     }
 
     /// The browser goes to the callback. The error says how the function died.
@@ -270,6 +282,13 @@ impl<'c> Scene<'c> {
             if returns || sk == "XERO_IMPORT" {
                 self.set(portal, sk, "due_at").await;
             }
+        }
+    }
+
+    /// A day passes, in which nobody has imported anything.
+    pub(crate) async fn a_day_passes(&self, portal: &Portal<'_>) {
+        for name in ["connected_at", "due_at"] {
+            self.set(portal, "XERO", name).await;
         }
     }
 
@@ -386,6 +405,15 @@ impl Answered {
     /// The code of a refusal.
     fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+/// Nothing is repeated but by the test.
+pub(crate) fn hands() -> Settings {
+    Settings {
+        retries: Vec::new(),
+        neighbour: Some(PROCESS_UPLOAD),
+        ..Settings::default()
     }
 }
 

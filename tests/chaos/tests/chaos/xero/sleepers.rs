@@ -38,14 +38,16 @@ async fn of_two_workers_at_once_none_creates_anybody_twice_or_one_too_many() {
         (5, true, Wakes::Meanwhile),
         (5, false, Wakes::AfterItsLease),
     ];
-    join_all(cases.map(|case| slept(&cloud, &expected, case))).await;
+    join_all(cases.map(|case| slept(&expected, case))).await;
     cloud.tear_down().await;
 }
 
 /// A worker is stopped when it creates the person of this number, before that is done or after.
-async fn slept(cloud: &Cloud, expected: &View, (at, done, wakes): (usize, bool, Wakes)) {
+async fn slept(expected: &View, (at, done, wakes): (usize, bool, Wakes)) {
     let what = format!("{at}, {done}, {wakes:?}");
-    let scene = Scene::start(cloud).await;
+    // A sweep wakes every portal that a cloud has.
+    let cloud = Cloud::create().await;
+    let scene = Scene::start(&cloud).await;
     let company = scene.company().await;
     scene.take_places(&company, TAKEN).await;
     scene.import(&company).await;
@@ -82,4 +84,5 @@ async fn slept(cloud: &Cloud, expected: &View, (at, done, wakes): (usize, bool, 
     scene.comes_to_rest(&company).await;
     is_as(&View::of(&company).await, expected, &what);
     assert!(scene.nothing_is_left_at_xero(&company).await, "{what}");
+    cloud.tear_down().await;
 }
