@@ -71,28 +71,6 @@ impl XeroReturn {
     }
 }
 
-/// What else is in use of a Xero user, so that it must stay connected.
-#[derive(Default)]
-pub struct InUse {
-    /// Whether anything is. What stays connected is given back with the last of it.
-    pub any: bool,
-    /// Somebody has not chosen an organisation yet: any may be theirs.
-    undecided: bool,
-    tenants: Vec<String>,
-}
-
-impl InUse {
-    /// Whether somebody else imports from this organisation.
-    pub fn has_chosen(&self, tenant_id: &str) -> bool {
-        self.tenants.iter().any(|it| it == tenant_id)
-    }
-
-    /// Whether an organisation is, or may be, one of those.
-    pub fn has(&self, tenant_id: &str) -> bool {
-        self.undecided || self.has_chosen(tenant_id)
-    }
-}
-
 impl FeedTable {
     /// The connections of the portal that are to be given back, read consistently.
     ///
@@ -148,27 +126,6 @@ impl FeedTable {
             Err(error) if update_refused(&error) => Ok(false),
             Err(error) => Err(CallFailed::sdk("claim what is to be given back")(error)),
         }
-    }
-
-    /// What must stay connected of the Xero user when a connection is given back.
-    ///
-    /// # Errors
-    ///
-    /// The table could not be read.
-    pub async fn in_use(&self, it: &XeroConnection) -> Result<InUse, CallFailed> {
-        let Some(user) = &it.xero_user else {
-            return Ok(InUse {
-                // Who gave it is not known: others may be theirs.
-                any: true,
-                ..InUse::default()
-            });
-        };
-        let others = self.in_use_of_user(user, &it.consent).await?;
-        Ok(InUse {
-            any: !others.is_empty(),
-            undecided: others.iter().any(|other| other.tenant_id.is_none()),
-            tenants: others.into_iter().filter_map(|it| it.tenant_id).collect(),
-        })
     }
 
     /// Xero has confirmed: the tokens go.
@@ -228,18 +185,5 @@ mod tests {
         let after = |days: i64| now + SignedDuration::from_hours(24 * days);
         assert!(!it.is_hopeless(after(59)));
         assert!(it.is_hopeless(after(60)));
-    }
-
-    #[test]
-    fn what_others_use_stays_connected() {
-        let mut in_use = InUse {
-            any: true,
-            undecided: false,
-            tenants: vec!["t1".to_owned()],
-        };
-        assert!(in_use.has("t1") && !in_use.has("t2"));
-        in_use.undecided = true;
-        assert!(in_use.has("t1") && in_use.has("t2"));
-        assert!(!InUse::default().has("t1"));
     }
 }
