@@ -305,7 +305,7 @@ impl Portal {
             .clone()
     }
 
-    /// Learning that users of the portal were assigned: who, what, why and when.
+    /// Learning that users of the portal were assigned: who, what, by which group (0: by none) and when.
     pub async fn assignments(&self) -> Vec<(String, u64, u64, String)> {
         let mut assignments = Vec::new();
         for shard in "0123456789abcdef".chars() {
@@ -323,7 +323,10 @@ impl Portal {
                 .unwrap();
             for item in items.items() {
                 let text = |name: &str| item[name].as_s().unwrap().clone();
-                let number = |name: &str| item[name].as_n().unwrap().parse::<u64>().unwrap();
+                let number = |name: &str| {
+                    let number = item.get(name).map(|it| it.as_n().unwrap());
+                    number.map_or(0, |number| number.parse::<u64>().unwrap())
+                };
                 assert_eq!(
                     text("sk"),
                     format!("{}#{}", text("user_id"), number("learning_id"))

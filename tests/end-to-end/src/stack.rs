@@ -25,6 +25,8 @@ pub struct Answer {
     pub content_type: String,
     /// Its `Content-Disposition`.
     pub content_disposition: String,
+    /// Its `Retry-After`.
+    pub retry_after: String,
     /// Its body; `null` if there is none, or if it is no JSON.
     pub body: Value,
     /// Its body as it came.
@@ -301,12 +303,14 @@ impl Stack {
         };
         let content_type = header("content-type");
         let content_disposition = header("content-disposition");
+        let retry_after = header("retry-after");
         let status = answer.status();
         let bytes = answer.bytes().await.unwrap().to_vec();
         Answer {
             status,
             content_type,
             content_disposition,
+            retry_after,
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
             bytes,
         }
