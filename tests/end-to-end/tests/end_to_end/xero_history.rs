@@ -203,11 +203,7 @@ async fn the_logs_name_nobody_who_was_imported_or_could_not_be() {
     let upload = company.import_all().await;
     assert_eq!(upload.rows("created"), 1);
     company.given_back().await;
-    let logs = company
-        .portal
-        .stack
-        .logs_with(|logs| logs.contains(&upload.id()))
-        .await;
+    let logs = company.printed_with(&upload).await;
     assert!(!logs.contains("Xaverheim at x") && !logs.contains(&format!("{NEEDLE}.1@")));
 }
 
