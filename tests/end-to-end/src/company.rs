@@ -9,7 +9,7 @@ use fake_xero::wire::{NewOrganisation, Person, Quirks, Route, Scripted, UserStat
 use fake_xero::{Driver, XeroUser};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 /// A debug build on a shared machine creates some ten people in a second.
@@ -25,6 +25,8 @@ pub struct Company {
     pub tenant: Uuid,
     /// Xero.
     pub xero: Driver,
+    /// When it was founded, in milliseconds since 1970.
+    since: i64,
 }
 
 /// Xero's id of the `n`th employee. They are in the order of numbers.
@@ -54,6 +56,7 @@ impl Company {
 
     /// The same of any organisation, which somebody new owns.
     pub async fn of(organisation: NewOrganisation) -> Self {
+        let since = now_in_milliseconds();
         let portal = Portal::ready().await;
         let xero = portal.stack.xero();
         let owner = xero.user("Olive", "Harper").await;
@@ -66,6 +69,7 @@ impl Company {
             portal,
             owner,
             xero,
+            since,
         };
         company.connect().await;
         company
@@ -234,6 +238,39 @@ impl Company {
         let request = request.key("sk", AttributeValue::S("CALLS".to_owned()));
         request.send().await.unwrap();
     }
+}
+
+impl Company {
+    /// What `import-xero` has printed since this company is there, once that names an upload.
+    pub async fn printed_with(&self, upload: &Upload) -> String {
+        let stack = &self.portal.stack;
+        let client = aws_sdk_cloudwatchlogs::Client::new(stack.config());
+        let begun = Instant::now();
+        loop {
+            let request = client
+                .filter_log_events()
+                .log_group_name(stack.output("ImportXeroLogGroupName"))
+                .start_time(self.since);
+            let mut pages = request.into_paginator().send();
+            let mut printed = String::new();
+            while let Some(page) = pages.next().await {
+                for event in page.unwrap().events.unwrap_or_default() {
+                    printed.push_str(event.message().unwrap_or_default());
+                    printed.push('\n');
+                }
+            }
+            if printed.contains(&upload.id()) {
+                return printed;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not printed");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+fn now_in_milliseconds() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_millis()).unwrap()
 }
 
 fn is_nothing(there: &UserState) -> bool {

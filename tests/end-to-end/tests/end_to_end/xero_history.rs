@@ -4,6 +4,7 @@
 use end_to_end::{Account, Company, Listener, Portal, Upload, employee, employee_id};
 use fake_xero::wire::{Person, Route, Scripted};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// In every address and name of these tests' people, and nowhere else.
 const NEEDLE: &str = "Xaverheim";
@@ -202,11 +203,7 @@ async fn the_logs_name_nobody_who_was_imported_or_could_not_be() {
     let upload = company.import_all().await;
     assert_eq!(upload.rows("created"), 1);
     company.given_back().await;
-    let logs = company
-        .portal
-        .stack
-        .logs_with(|logs| logs.contains(&upload.id()))
-        .await;
+    let logs = company.printed_with(&upload).await;
     assert!(!logs.contains("Xaverheim at x") && !logs.contains(&format!("{NEEDLE}.1@")));
 }
 
@@ -336,4 +333,37 @@ async fn an_administrator_manages_the_integration_in_the_seven_steps_of_the_faq(
         (&json!(4), &json!(196))
     );
     assert_eq!(company.portal.assignments().await.len(), 20);
+}
+
+#[tokio::test]
+async fn the_history_shows_how_far_an_import_has_come() {
+    let company = Company::employing((1..=80).map(employee).collect()).await;
+    let slow = vec![Scripted::delay_ms(300)];
+    company.script(Route::Employees, slow).await;
+    let id = company.begin(json!({"assign_courses": true})).await;
+    let mut seen = Vec::new();
+    let watch = async {
+        loop {
+            let upload = company.upload(&id).await;
+            let percent = upload.record["progress_percent"].as_u64().unwrap();
+            seen.push((upload.status().to_owned(), percent));
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    };
+    let upload = tokio::select! {
+        upload = company.ended(&id) => upload,
+        () = watch => unreachable!("it watches until the other one ends"),
+    };
+    assert_eq!(upload.rows("created"), 80);
+    let stages = ["queued", "scanning", "planning", "applying", "completed"];
+    let stage = |status: &str| stages.iter().position(|it| *it == status).unwrap();
+    for pair in seen.windows(2) {
+        let ((earlier, before), (later, after)) = (&pair[0], &pair[1]);
+        assert!(stage(earlier) <= stage(later), "{earlier} {later}");
+        assert!(before <= after && *after <= 100, "{before} {after}");
+    }
+    let between = seen
+        .iter()
+        .filter(|(_, percent)| (41..100).contains(percent));
+    assert!(between.count() > 0, "{seen:?}");
 }

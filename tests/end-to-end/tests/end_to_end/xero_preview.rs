@@ -271,11 +271,7 @@ async fn only_employees_are_read_and_of_them_only_what_becomes_a_user() {
     }
     // Xero's list has more than we are to know: it is nowhere.
     let traces = end_to_end::Traces::of(&company.portal.stack, &company.portal.id).await;
-    let logs = company
-        .portal
-        .stack
-        .logs_with(|logs| logs.contains(&upload.id()))
-        .await;
+    let logs = company.printed_with(&upload).await;
     for foreign in [
         "Robin",
         "-148089600000",
