@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 use url::Url;
 use uuid::Uuid;
 
@@ -271,7 +272,11 @@ impl<'c> Scene<'c> {
 
     /// A minute or two pass: what was waited for is due, and who has died has no lease and refreshes nothing.
     pub(crate) async fn a_while_passes(&self, company: &Company<'_>) {
-        let portal = &company.portal;
+        self.a_while_passes_at(&company.portal).await;
+    }
+
+    /// The same for a portal that may be nobody's.
+    pub(crate) async fn a_while_passes_at(&self, portal: &Portal<'_>) {
         portal.expire_lease().await;
         for item in portal.items("XERO").await {
             let sk = item["sk"].as_str().unwrap();
@@ -593,6 +598,18 @@ impl View {
             self.report == expected.report,
         )
     }
+}
+
+/// What an import comes to that nothing happens to, and how many calls it takes; looked up once for all tests.
+pub(crate) async fn expected() -> &'static (View, usize) {
+    static EXPECTED: OnceCell<(View, usize)> = OnceCell::const_new();
+    let look = || async {
+        let cloud = Cloud::create().await;
+        let expected = undisturbed(&Scene::start(&cloud).await, 0).await;
+        cloud.tear_down().await;
+        expected
+    };
+    EXPECTED.get_or_init(look).await
 }
 
 /// An import to which nothing happens, with so many places taken, and how many calls it takes.
