@@ -2,7 +2,8 @@
 //! proxy does what its faults say. They need the local cloud to be up.
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementRequest, KeysAndAttributes, PutRequest, WriteRequest,
+    AttributeValue, BatchStatementRequest, KeysAndAttributes, Put, PutRequest, TransactWriteItem,
+    WriteRequest,
 };
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -204,6 +205,29 @@ async fn a_self_invocation_is_an_event_and_can_be_made_to_fail() {
     assert_eq!(held.busy("").await.payload(), &held.event);
     held.proxy.release();
     held.lambda.wait_idle(PATIENCE).await;
+    held.cloud.tear_down().await;
+}
+
+#[tokio::test]
+async fn what_a_function_invokes_is_counted_and_comes_to_nothing_if_a_test_says_so() {
+    let settings = Settings {
+        self_invocations_are_lost: true,
+        neighbour: Some("chaos-neighbour"),
+        ..Settings::default()
+    };
+    let held = Held::start(settings).await;
+    let http = reqwest::Client::new();
+    for name in ["chaos-process-upload", "chaos-neighbour"] {
+        let endpoint = held.lambda.invoke_endpoint();
+        let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
+        let request = http.post(url).header("X-Amz-Invocation-Type", "Event");
+        let answer = request.body(held.event.to_string()).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 202, "{name}");
+    }
+    assert_eq!(held.lambda.self_invocations(), 1);
+    assert_eq!(held.lambda.for_the_neighbour(), vec![held.event.clone()]);
+    assert!(held.lambda.is_idle());
+    assert_eq!(held.lambda.workers(), 0);
     held.cloud.tear_down().await;
 }
 
@@ -437,5 +461,54 @@ async fn held_calls_are_done_when_they_are_released_and_held_answers_before() {
     let (put, done) = tokio::join!(own.put_item("held"), held(&own));
     assert_eq!((put, done), (Ok(()), true));
     assert_eq!(own.proxy.held(), 0);
+    own.cloud.tear_down().await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_sent_again_is_done_once_if_the_proxy_remembers_it() {
+    let own = Proxied::start().await;
+    let put = |sk: &str| {
+        let put = Put::builder().table_name(&own.cloud.users_table);
+        let put = put.set_item(Some(item(sk)));
+        let put = put.condition_expression("attribute_not_exists(pk)");
+        let put = TransactWriteItem::builder().put(put.build().unwrap());
+        own.dynamodb
+            .transact_write_items()
+            .transact_items(put.build())
+            .client_request_token(sk)
+    };
+    // As the local cloud has it.
+    assert!(put("twice").send().await.is_ok());
+    assert!(put("twice").send().await.is_err());
+    own.proxy.remember_transactions();
+    own.always(Kind::Lost);
+    assert!(put("once").send().await.is_err());
+    assert!(own.has_item("once").await);
+    own.proxy.clear();
+    assert!(put("once").send().await.is_ok());
+    // Another one meets the condition.
+    assert!(
+        put("once")
+            .client_request_token("other")
+            .send()
+            .await
+            .is_err()
+    );
+    own.cloud.tear_down().await;
+}
+
+#[tokio::test]
+async fn the_services_are_told_apart() {
+    let own = Proxied::start().await;
+    let config = own.cloud.config(&own.proxy.endpoint()).into_builder();
+    let config = config.retry_config(RetryConfig::disabled()).build();
+    let pool = aws_sdk_cognitoidentityprovider::Client::new(&config);
+    let pools = pool.list_user_pools().max_results(1);
+    let cognito = |call: &chaos::Call| call.service == "cognito";
+    own.proxy
+        .set(Faults::new(7, 1.0, &[Kind::Throttled]).only(cognito));
+    let error = pools.send().await.unwrap_err().into_service_error();
+    assert!(error.is_too_many_requests_exception());
+    assert_eq!(own.put_item("of another service").await, Ok(()));
     own.cloud.tear_down().await;
 }

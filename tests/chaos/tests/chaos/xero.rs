@@ -201,7 +201,7 @@ impl<'c> Scene<'c> {
             &json!({"name": "Harbour Café", "country": "AU"}),
         );
         nobody_is_signed_in(&mut event);
-        let begun = Answered::of(self.desk.call(event).await.unwrap());
+        let begun = Answered::of(&self.desk.call(event).await.unwrap());
         self.consent(owner, tenant, begun).await
     }
 
@@ -222,7 +222,10 @@ impl<'c> Scene<'c> {
         event["rawQueryString"] = json!(callback.query().unwrap());
         event["cookies"] = json!(cookies);
         nobody_is_signed_in(&mut event);
-        self.desk.call(event).await.map(Answered::of)
+        self.desk
+            .call(event)
+            .await
+            .map(|answer| Answered::of(&answer))
     }
 
     /// An administrator asks something of the API.
@@ -248,7 +251,10 @@ impl<'c> Scene<'c> {
         event["pathParameters"]["portal_id"] = json!(id);
         event["requestContext"]["authorizer"]["jwt"]["claims"]["custom:portal_id"] = json!(id);
         with_body(&mut event, &body);
-        self.desk.call(event).await.map(Answered::of)
+        self.desk
+            .call(event)
+            .await
+            .map(|answer| Answered::of(&answer))
     }
 
     /// Asks for an import of everybody, with courses; nobody makes it yet.
@@ -392,7 +398,7 @@ impl<'c> Scene<'c> {
 }
 
 impl Answered {
-    fn of(answer: Value) -> Self {
+    fn of(answer: &Value) -> Self {
         let body = answer["body"].as_str().unwrap_or_default();
         let cookies = answer["cookies"].as_array().cloned().unwrap_or_default();
         let cookies = cookies.iter().map(|cookie| {
