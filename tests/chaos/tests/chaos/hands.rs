@@ -2,8 +2,7 @@
 //! proxy does what its faults say. They need the local cloud to be up.
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementRequest, KeysAndAttributes, Put, PutRequest, TransactWriteItem,
-    WriteRequest,
+    AttributeValue, BatchStatementRequest, KeysAndAttributes, PutRequest, WriteRequest,
 };
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -461,39 +460,6 @@ async fn held_calls_are_done_when_they_are_released_and_held_answers_before() {
     let (put, done) = tokio::join!(own.put_item("held"), held(&own));
     assert_eq!((put, done), (Ok(()), true));
     assert_eq!(own.proxy.held(), 0);
-    own.cloud.tear_down().await;
-}
-
-#[tokio::test]
-async fn a_transaction_that_is_sent_again_is_done_once_if_the_proxy_remembers_it() {
-    let own = Proxied::start().await;
-    let put = |sk: &str| {
-        let put = Put::builder().table_name(&own.cloud.users_table);
-        let put = put.set_item(Some(item(sk)));
-        let put = put.condition_expression("attribute_not_exists(pk)");
-        let put = TransactWriteItem::builder().put(put.build().unwrap());
-        own.dynamodb
-            .transact_write_items()
-            .transact_items(put.build())
-            .client_request_token(sk)
-    };
-    // As the local cloud has it.
-    assert!(put("twice").send().await.is_ok());
-    assert!(put("twice").send().await.is_err());
-    own.proxy.remember_transactions();
-    own.always(Kind::Lost);
-    assert!(put("once").send().await.is_err());
-    assert!(own.has_item("once").await);
-    own.proxy.clear();
-    assert!(put("once").send().await.is_ok());
-    // Another one meets the condition.
-    assert!(
-        put("once")
-            .client_request_token("other")
-            .send()
-            .await
-            .is_err()
-    );
     own.cloud.tear_down().await;
 }
 

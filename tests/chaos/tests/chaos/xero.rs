@@ -98,7 +98,6 @@ pub(crate) fn staff() -> Vec<Person> {
 impl<'c> Scene<'c> {
     pub(crate) async fn start(cloud: &'c Cloud) -> Self {
         let proxy = FaultProxy::start(cloud.endpoint(), Faults::none());
-        proxy.remember_transactions();
         let xero = Driver::started().await;
         let mut environment = cloud.environment(&proxy.endpoint());
         let scopes =
