@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -148,8 +148,6 @@ struct State {
     requests: BTreeMap<String, u64>,
     injected: BTreeMap<(String, Kind), u64>,
     gates: Vec<Gate>,
-    /// `ClientRequestToken` of what was done; `None`: as the local cloud has it, which knows none.
-    done: Option<BTreeSet<String>>,
 }
 
 /// Where calls are held.
@@ -184,7 +182,6 @@ impl FaultProxy {
                 requests: BTreeMap::new(),
                 injected: BTreeMap::new(),
                 gates: Vec::new(),
-                done: None,
             }),
         });
         let server = Server::start({
@@ -212,12 +209,6 @@ impl FaultProxy {
     /// No faults from now on.
     pub fn clear(&self) {
         self.set(Faults::none());
-    }
-
-    /// A transaction that was done is done, and no second time, if it is sent again with the same
-    /// `ClientRequestToken`, as DynamoDB has it for ten minutes. The local cloud does it again, so that its conditions fail.
-    pub fn remember_transactions(&self) {
-        self.shared.state.lock().unwrap().done = Some(BTreeSet::new());
     }
 
     /// What has happened so far, by operation and kind.
@@ -322,37 +313,13 @@ impl Shared {
             return Ok(answer);
         }
         // What was sent is done, even if the client is killed meanwhile.
-        let forwarding = Arc::clone(self).done(head, call.clone());
+        let forwarding = Arc::clone(self).forward(head, call.body.clone());
         let (head, body) = tokio::spawn(forwarding).await.unwrap()?;
         self.pass_gate(&call, true).await;
         match fault {
             Some(fault) => fault.after(&call, head, body).await,
             None => Ok(Response::from_parts(head, whole(body))),
         }
-    }
-
-    /// Has the call done, unless it is a transaction that was done already.
-    async fn done(
-        self: Arc<Self>,
-        head: request::Parts,
-        call: Call,
-    ) -> Result<(response::Parts, Bytes), Cut> {
-        let token = call.transaction();
-        let known = |token: &String| {
-            let state = self.state.lock().unwrap();
-            state.done.as_ref().is_some_and(|done| done.contains(token))
-        };
-        if token.as_ref().is_some_and(known) {
-            let (head, _) = amz_json(StatusCode::OK, &json!({})).into_parts();
-            return Ok((head, Bytes::from_static(b"{}")));
-        }
-        let (head, body) = Arc::clone(&self).forward(head, call.body).await?;
-        if let Some(token) = token.filter(|_| head.status.is_success())
-            && let Some(done) = &mut self.state.lock().unwrap().done
-        {
-            done.insert(token);
-        }
-        Ok((head, body))
     }
 
     async fn forward(
@@ -533,15 +500,6 @@ impl Call {
             path: path.to_owned(),
             body,
         }
-    }
-
-    /// By what DynamoDB knows a transaction that is sent again.
-    fn transaction(&self) -> Option<String> {
-        if self.operation != "TransactWriteItems" {
-            return None;
-        }
-        let body: Value = serde_json::from_slice(&self.body).ok()?;
-        body["ClientRequestToken"].as_str().map(str::to_owned)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Company, Scene, is, nth, staff, woken};
 use crate::portals::PATIENCE;
-use chaos::{Call, Cloud, Faults, Kind};
+use chaos::{Call, Cloud, Faults, Kind, Portal};
 use fake_xero::wire::{Route, Scripted};
 use serde_json::Value;
 
@@ -64,36 +64,18 @@ async fn a_connection_is_given_back_however_xero_answers_in_between() {
             Scripted::status(500),
         ]
     };
+    let lost = || vec![Scripted::lost()];
     // With one token, and with another.
     let not_allowed = || vec![Scripted::status(403), Scripted::status(403)];
+    // Not deleted, but revoked, is as good: that takes all.
     let cases: [(&str, Route, Vec<Scripted>, usize); 7] = [
         ("connections, down", Route::Connections, down(), 1),
-        ("delete, down", Route::DeleteConnection, down(), 1),
-        (
-            "delete, answer lost",
-            Route::DeleteConnection,
-            vec![Scripted::lost()],
-            1,
-        ),
+        ("connections, refused", Route::Connections, not_allowed(), 1),
+        ("delete, down", Route::DeleteConnection, down(), 0),
+        ("delete, refused", Route::DeleteConnection, not_allowed(), 0),
+        ("delete, lost", Route::DeleteConnection, lost(), 0),
         ("revocation, down", Route::Revocation, down(), 3),
-        (
-            "revocation, answer lost",
-            Route::Revocation,
-            vec![Scripted::lost()],
-            1,
-        ),
-        (
-            "delete, not allowed",
-            Route::DeleteConnection,
-            not_allowed(),
-            1,
-        ),
-        (
-            "connections, not allowed",
-            Route::Connections,
-            not_allowed(),
-            1,
-        ),
+        ("revocation, lost", Route::Revocation, lost(), 1),
     ];
     for (what, route, answers, attempts) in cases {
         let company = disconnected(&scene).await;
@@ -109,6 +91,47 @@ async fn a_connection_is_given_back_however_xero_answers_in_between() {
             scene.a_while_passes(&company).await;
         }
         is_given_back(&scene, &company, what).await;
+    }
+    cloud.tear_down().await;
+}
+
+/// Nothing can be revoked then: that would take the other's, too.
+#[tokio::test]
+async fn beside_another_portal_s_a_connection_is_kept_until_xero_has_deleted_it() {
+    let cloud = Cloud::create().await;
+    let scene = Scene::start(&cloud).await;
+    for (what, answers) in [
+        ("down", vec![Scripted::status(503)]),
+        ("lost", vec![Scripted::lost()]),
+        (
+            "refused",
+            vec![Scripted::status(403), Scripted::status(403)],
+        ),
+    ] {
+        let beside = scene.company_of(staff()).await;
+        scene.connect(&beside).await;
+        let owner = beside.owner.clone();
+        let made = scene.xero.australian(&owner, "Hill Café", staff()).await;
+        let company = Company {
+            portal: Portal::ready(&cloud).await,
+            tenant: made.tenant_id,
+            owner,
+        };
+        scene.connect(&company).await;
+        scene
+            .ask(&company, "DELETE", "xero/connection", Value::Null)
+            .await;
+        let (owner, route) = (company.owner.user_id, Route::DeleteConnection);
+        scene.xero.script_for_user(owner, route, answers).await;
+        assert_eq!(scene.wake(&company).await, Ok(Value::Null), "{what}");
+        assert_eq!(kept(&company).await, 1, "{what}");
+        scene.comes_to_rest(&company).await;
+        let left = scene.xero.state(owner).await.connections;
+        let left: Vec<_> = left.iter().map(|it| it.tenant_id).collect();
+        assert_eq!(left, [beside.tenant], "{what}");
+        assert_eq!(scene.calls(&company, Route::Revocation).await, 0, "{what}");
+        let seen = scene.ask(&beside, "GET", "xero/preview", Value::Null).await;
+        assert_eq!(seen.status, 200, "{what}: {seen:?}");
     }
     cloud.tear_down().await;
 }

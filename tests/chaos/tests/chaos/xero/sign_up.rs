@@ -115,6 +115,7 @@ async fn who_signs_up_again_after_a_crash_has_one_portal_one_account_and_one_con
         };
         scene.a_day_passes(&nobodys).await;
         for portal in [&nobodys, &company.portal] {
+            scene.a_while_passes_at(portal).await;
             let due = json!({"portal_id": portal.id});
             assert_eq!(scene.hands.call(due).await, Ok(Value::Null), "{what}");
         }
