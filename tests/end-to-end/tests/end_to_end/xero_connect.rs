@@ -574,6 +574,13 @@ async fn two_attempts_in_one_browser_do_not_disturb_one_another() {
     assert_eq!(back.location, Some(own_page(&company)));
     assert!(company.browser.cookies.is_empty());
     elsewhere.tenant = company.tenant;
+    company.choose(company.tenant).await.expect(200);
+    // Whose it is by the later consent: another portal imports from it, and the consent for this one is not the last.
+    let taken = elsewhere.choose(company.tenant).await.refused(422).0;
+    assert_eq!(taken, "xero_organisation_unknown");
+    let listed = elsewhere.call("GET", "/organisations", None).await;
+    assert_eq!(listed.expect(200)["items"], json!([]));
+    elsewhere.connect().await;
     for it in [&company, &elsewhere] {
         it.choose(it.tenant).await.expect(200);
         it.call("GET", "/preview", None).await.expect(200);
