@@ -81,14 +81,6 @@ async fn when_xero_is_down_the_connection_is_given_back_later() {
     let down = || vec![Scripted::status(503), Scripted::reset()];
     for (on, answers) in [
         (Route::Connections, down()),
-        (Route::DeleteConnection, vec![Scripted::status(500)]),
-        (Route::DeleteConnection, vec![Scripted::reset()]),
-        // It was done, and nobody heard: what is gone is as good as deleted.
-        (Route::DeleteConnection, vec![Scripted::lost()]),
-        (
-            Route::DeleteConnection,
-            vec![Scripted::status(429).header("retry-after", "60")],
-        ),
         (Route::Revocation, vec![Scripted::status(503)]),
         (Route::Revocation, vec![Scripted::lost()]),
     ] {
@@ -115,6 +107,27 @@ async fn when_xero_is_down_the_connection_is_given_back_later() {
         company.sweep().await;
         assert_eq!(company.keys("XERO_RETURN#").await, [kept.as_str()]);
         company.due_again().await;
+        company.given_back().await;
+        nothing_is_left(&company).await;
+        no_item_is_left(&company).await;
+    }
+}
+
+/// Requirement 6 of docs/xero.md: revoking takes what could not be deleted, if nobody else needs it.
+#[tokio::test]
+async fn a_connection_that_xero_does_not_delete_is_revoked() {
+    for trouble in [
+        Scripted::status(500),
+        Scripted::reset(),
+        // It was done, and nobody heard.
+        Scripted::lost(),
+        Scripted::status(429).header("retry-after", "60"),
+        Scripted::status(403),
+        Scripted::status(404),
+    ] {
+        let company = CompanyOnXero::chosen(ann()).await;
+        company.script(Route::DeleteConnection, vec![trouble]).await;
+        company.disconnect().await;
         company.given_back().await;
         nothing_is_left(&company).await;
         no_item_is_left(&company).await;
