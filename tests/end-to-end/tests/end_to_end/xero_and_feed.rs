@@ -85,6 +85,50 @@ async fn an_import_waits_while_a_file_is_processed_and_nothing_of_it_can_be_chan
     assert_eq!(portal.users().await.len(), 3);
 }
 
+/// The place in the queue of a file whose plan is kept, and whose worker has died over it. The upload is gone, so that
+/// whoever works on the queue takes it out.
+async fn put_planned_file(portal: &Portal) -> String {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let (at, upload) = ("2026-01-01T00:00:00.000Z", "01KAPTA7HZ0000000000000000");
+    let sk = format!("QUEUE#{at}#{upload}");
+    let order = [("received_at", text(at)), ("key", text("gone.csv"))];
+    let order = order.map(|(name, value)| (name.to_owned(), value));
+    let request = portal.stack.dynamodb().put_item();
+    let request = request.table_name(portal.stack.output("FeedTableName"));
+    let request = request
+        .item("pk", text(&portal.id))
+        .item("sk", text(&sk))
+        .item("upload_id", text(upload))
+        .item("order", AttributeValue::M(order.into()))
+        .item("planned", AttributeValue::Bool(true))
+        .item("work_shard", text("0"))
+        .item("due_at", text(NOT_YET));
+    request.send().await.unwrap();
+    sk
+}
+
+/// A kept plan knows nothing of people who come in between: it comes to its end first, though nobody has the lease.
+#[tokio::test]
+async fn an_import_waits_for_a_file_that_is_applied_in_part() {
+    let company = Company::employing((1..=3).map(employee).collect()).await;
+    let portal = &company.portal;
+    let planned = put_planned_file(portal).await;
+    let id = company.begin(json!({"assign_courses": false})).await;
+    let begun = Instant::now();
+    while portal.item(&planned).await.is_some() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "nobody was woken"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Whoever worked on the queue was woken by the import, which had done nothing.
+    assert_eq!(company.asked(Route::Employees).await, 0);
+    company.wake().await;
+    let upload = company.ended(&id).await;
+    assert_eq!((upload.status(), upload.rows("created")), ("completed", 3));
+}
+
 #[tokio::test]
 async fn an_import_that_has_waited_too_long_is_left_to_the_sweep() {
     let company = Company::employing((1..=3).map(employee).collect()).await;

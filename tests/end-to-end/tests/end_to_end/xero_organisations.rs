@@ -223,3 +223,30 @@ async fn who_is_not_connected_is_told_so() {
     company.disconnect().await;
     assert_eq!(company.deeds().await, ["portal_set_up"]);
 }
+
+/// One person may have connected two portals, whose administrators are others: neither sees or imports the people of the
+/// other's organisation, unless that person has allowed it for this portal too.
+#[tokio::test]
+async fn what_another_portal_imports_from_is_neither_offered_nor_taken() {
+    let company = CompanyOnXero::chosen(ann()).await;
+    let mut elsewhere = company.again_elsewhere().await;
+    let theirs = company.other_organisation("AU", "ACTIVE").await;
+    elsewhere.tenant = theirs;
+    elsewhere.connect().await;
+    assert_eq!(listed(&elsewhere).await, [(theirs.to_string(), false)]);
+    for _ in 0..2 {
+        let refused = elsewhere.choose(company.tenant).await.refused(422).0;
+        assert_eq!(refused, "xero_organisation_unknown");
+        elsewhere.choose(theirs).await.expect(200);
+    }
+    elsewhere.call("GET", "/preview", None).await.expect(200);
+    // Nor the other way round.
+    let refused = company.choose(theirs).await.refused(422).0;
+    assert_eq!(refused, "xero_organisation_unknown");
+    assert_eq!(listed(&company).await, [(company.tenant.to_string(), true)]);
+    // Allowed for this portal, it is offered.
+    elsewhere.tenant = company.tenant;
+    elsewhere.connect().await;
+    elsewhere.choose(company.tenant).await.expect(200);
+    company.call("GET", "/preview", None).await.expect(200);
+}
