@@ -31,7 +31,7 @@ lint:
 ## queue and lease: no cloud, no network.
 unit:
 	cargo test --workspace --locked --lib --bins --test sample_file --test documents --test purity --test openapi
-	cargo test --workspace --locked --test protocol --test golden --test reference --test corpus
+	cargo test --workspace --locked --test protocol --test golden --test reference --test corpus --test import --test xero
 	cargo run --quiet --locked -p mapping --example plan -- events/people.mapping.json events/people.csv > /dev/null
 
 ## The local cloud, with everything deployed. PORT=4566 chooses the port; without it, a free one is used.

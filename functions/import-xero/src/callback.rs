@@ -13,17 +13,21 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cookie::Cookie;
+use jiff::SignedDuration;
 use mapping::identity::PortalId;
 use oauth2::{AuthorizationCode, PkceCodeVerifier};
 use platform::clock::stamp;
 use platform::failure::CallFailed;
-use platform::feed::xero::{Attempt, BegunBy, XeroConnection};
+use platform::feed::xero::{Attempt, BegunBy, Connecting, XeroConnection};
 use platform::feed::{Action, Deed};
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 /// Every verifier has as many (RFC 7636, 4.1); `oauth2` panics at others.
 const VERIFIER_CHARS: RangeInclusive<usize> = 43..=128;
+
+/// From the exchange of a code to its end, however slow everything is: the function's time limit (template.yaml).
+const LONGEST_WAY: SignedDuration = SignedDuration::from_mins(5);
 
 /// Come back from Xero
 ///
@@ -42,6 +46,8 @@ const VERIFIER_CHARS: RangeInclusive<usize> = 43..=128;
         (status = 400, description = "Nobody is expected back like this: a page that says so.",
             content_type = "text/html", body = String),
         (status = 409, description = "An import is running, or there is an account: a page that says so.",
+            content_type = "text/html", body = String),
+        (status = 500, description = "Something went wrong on our side: a page that says so.",
             content_type = "text/html", body = String),
         (status = 503, description = "Xero does not answer: a page that says so.",
             content_type = "text/html", body = String),
@@ -177,6 +183,7 @@ impl Back {
                 return Ok(Came::To(Page::XeroUnavailable));
             }
         };
+        let kept = Kept::of(context, self.portal, &grant).await?;
         match self.attempt.begun_by {
             BegunBy::Caller { email, acting_as } => {
                 let deed = Deed {
@@ -185,95 +192,144 @@ impl Back {
                     at: (context.clock)(),
                     action: Action::XeroConnected,
                 };
-                connected(context, self.portal, grant, deed).await
+                connected(context, &kept, deed).await
             }
             BegunBy::SigningUp { name, country } => {
-                signed_up(context, self.portal, grant, &name, &country).await
+                signed_up(context, &kept, &grant, &name, &country).await
             }
         }
     }
 }
 
-/// A portal that there is.
-async fn connected(
-    context: &Context,
+/// What Xero has just allowed, kept before anything else is done: should nothing come of it, it is given back.
+struct Kept {
     portal: PortalId,
-    grant: Grant,
-    deed: Deed,
-) -> Result<Came, Failure> {
-    let feed = &context.feed;
-    let connection = connection(context, portal, &grant).await?;
-    let before = feed.xero_connection(portal).await?;
-    let now = (context.clock)();
-    let entry = feed.entry(portal, deed)?;
-    let stored = feed.connect_xero(portal, before.as_ref(), &connection, true, now, Some(entry));
-    if stored.await? {
-        if before.is_some() {
-            context.wake(portal).await;
+    connection: XeroConnection,
+}
+
+impl Kept {
+    async fn of(context: &Context, portal: PortalId, grant: &Grant) -> Result<Self, CallFailed> {
+        let now = (context.clock)();
+        let connection = XeroConnection {
+            consent: (context.new_id)().to_string(),
+            connected_at: stamp(now),
+            xero_user: grant.xero_user.as_ref().map(ToString::to_string),
+            auth_event: grant.auth_event.as_ref().map(ToString::to_string),
+            chosen: None,
+            tokens: tokens::sealed(context, portal, grant, 1).await?,
+            reconnect_needed: false,
+        };
+        let feed = &context.feed;
+        feed.keep_to_return(portal, &connection, now + LONGEST_WAY)
+            .await?;
+        Ok(Kept { portal, connection })
+    }
+
+    /// Nothing comes of it.
+    async fn give_back(&self, context: &Context) -> Result<(), CallFailed> {
+        let now = (context.clock)();
+        let feed = &context.feed;
+        feed.keep_to_return(self.portal, &self.connection, now)
+            .await?;
+        context.wake(self.portal).await;
+        Ok(())
+    }
+
+    /// Connects a portal by it. `false`: an import is under way, or the portal is gone, or there.
+    async fn connect(
+        &self,
+        context: &Context,
+        portal: PortalId,
+        connection: &XeroConnection,
+        deed: Option<Deed>,
+    ) -> Result<bool, CallFailed> {
+        let feed = &context.feed;
+        // The tokens of before may be refreshed by somebody who looks at the overview, at this very moment.
+        for _ in 0..3 {
+            let before = feed.xero_connection(portal).await?;
+            let now = (context.clock)();
+            let entry = deed.clone().map(|deed| feed.entry(portal, deed));
+            let change = Connecting {
+                connection,
+                before: before.as_ref(),
+                kept_at: self.portal,
+                portal_is_there: deed.is_some(),
+            };
+            if feed
+                .connect_xero(portal, &change, now, entry.transpose()?)
+                .await?
+            {
+                if before.is_some() {
+                    context.wake(portal).await;
+                }
+                return Ok(true);
+            }
         }
+        Ok(false)
+    }
+}
+
+/// A portal that there is.
+async fn connected(context: &Context, kept: &Kept, deed: Deed) -> Result<Came, Failure> {
+    let portal = kept.portal;
+    if kept
+        .connect(context, portal, &kept.connection, Some(deed))
+        .await?
+    {
         return Ok(Came::ToPortal(portal));
     }
-    // An import has begun meanwhile, or the portal is given up: what Xero has just allowed is given back.
-    feed.keep_to_return(portal, &connection, now).await?;
-    context.wake(portal).await;
+    kept.give_back(context).await?;
     Ok(Came::To(Page::Busy))
 }
 
 /// A portal that is to be.
 async fn signed_up(
     context: &Context,
-    reserved: PortalId,
-    grant: Grant,
+    kept: &Kept,
+    grant: &Grant,
     name: &str,
     country: &str,
 ) -> Result<Came, Failure> {
     let accounts = context.accounts.as_ref();
     let accounts = accounts.ok_or_else(|| CallFailed::new("sign up", "there is no user pool"))?;
     let applicant = sign_up::applicant(context, accounts, grant.who.as_ref()).await?;
-    let portal = match &applicant {
-        Applicant::Interrupted(_, portal) => *portal,
-        _ => reserved,
+    let (portal, connection) = match &applicant {
+        Applicant::New(_) => (kept.portal, kept.connection.clone()),
+        // Sealed to the number that their account has.
+        Applicant::Interrupted(_, portal) => {
+            let tokens = tokens::sealed(context, *portal, grant, 1).await?;
+            let connection = kept.connection.clone();
+            (
+                *portal,
+                XeroConnection {
+                    tokens,
+                    ..connection
+                },
+            )
+        }
+        Applicant::Known | Applicant::NoAddress => {
+            kept.give_back(context).await?;
+            let known = matches!(applicant, Applicant::Known);
+            let page = if known {
+                Page::AccountThere
+            } else {
+                Page::NoAddress
+            };
+            return Ok(Came::To(page));
+        }
     };
-    let connection = connection(context, portal, &grant).await?;
+    if !kept.connect(context, portal, &connection, None).await? {
+        kept.give_back(context).await?;
+        return Ok(Came::To(Page::Busy));
+    }
+    if sign_up::make(context, accounts, portal, applicant, name, country).await? {
+        return Ok(Came::ToNewPortal(portal));
+    }
     let now = (context.clock)();
     let feed = &context.feed;
-    let page = match applicant {
-        Applicant::Known => Some(Page::AccountThere),
-        Applicant::NoAddress => Some(Page::NoAddress),
-        Applicant::New(_) | Applicant::Interrupted(..) => None,
-    };
-    if let Some(page) = page {
-        feed.keep_to_return(portal, &connection, now).await?;
-        context.wake(portal).await;
-        return Ok(Came::To(page));
-    }
-    let before = feed.xero_connection(portal).await?;
-    let stored = feed.connect_xero(portal, before.as_ref(), &connection, false, now, None);
-    if !stored.await? {
-        feed.keep_to_return(portal, &connection, now).await?;
-    } else if sign_up::make(context, accounts, portal, applicant, name, country).await? {
-        return Ok(Came::ToNewPortal(portal));
-    } else {
-        feed.return_xero(portal, &connection, now, None).await?;
-    }
+    feed.return_xero(portal, &connection, now, None).await?;
     context.wake(portal).await;
     Ok(Came::To(Page::Busy))
-}
-
-async fn connection(
-    context: &Context,
-    portal: PortalId,
-    grant: &Grant,
-) -> Result<XeroConnection, CallFailed> {
-    Ok(XeroConnection {
-        consent: (context.new_id)().to_string(),
-        connected_at: stamp((context.clock)()),
-        xero_user: grant.xero_user.as_ref().map(ToString::to_string),
-        auth_event: grant.auth_event.as_ref().map(ToString::to_string),
-        chosen: None,
-        tokens: tokens::sealed(context, portal, grant, 1).await?,
-        reconnect_needed: false,
-    })
 }
 
 /// The value of the browser's cookie of this name.

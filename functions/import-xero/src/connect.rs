@@ -110,8 +110,12 @@ pub(crate) fn challenge_of(verifier: &PkceCodeVerifier) -> String {
 /// The name of the cookie of a state: two attempts in one browser do not disturb one another. With the prefix no
 /// neighbouring site can set it (RFC 6265bis, 4.1.3.2), which needs https.
 pub(crate) fn cookie_name(context: &Context, state: &str) -> Result<String, Failure> {
-    let prefix = if is_https(context)? { "__Host-" } else { "" };
-    Ok(format!("{prefix}xero-{}", &hash_of(state)[..16]))
+    Ok(name_of(is_https(context)?, state))
+}
+
+fn name_of(https: bool, state: &str) -> String {
+    let prefix = if https { "__Host-" } else { "" };
+    format!("{prefix}xero-{}", &hash_of(state)[..16])
 }
 
 /// The cookie of a state, until the attempt ends; an empty one takes it away.
@@ -120,22 +124,50 @@ pub(crate) fn cookie_of(
     state: &str,
     value: &str,
 ) -> Result<Cookie<'static>, Failure> {
+    Ok(baked(is_https(context)?, state, value))
+}
+
+fn baked(https: bool, state: &str, value: &str) -> Cookie<'static> {
     let lifetime = if value.is_empty() {
         0
     } else {
         ATTEMPT_LIFETIME.as_secs()
     };
-    let cookie = Cookie::build((cookie_name(context, state)?, value.to_owned()))
+    Cookie::build((name_of(https, state), value.to_owned()))
         .path("/")
         .http_only(true)
-        .secure(is_https(context)?)
+        .secure(https)
         // Xero's redirect is a navigation from another site.
         .same_site(SameSite::Lax)
-        .max_age(cookie::time::Duration::seconds(lifetime));
-    Ok(cookie.build())
+        .max_age(cookie::time::Duration::seconds(lifetime))
+        .build()
 }
 
 /// Whether browsers come back by https. They do, but on the local cloud.
 fn is_https(context: &Context) -> Result<bool, Failure> {
     Ok(context.app()?.registered.redirect_uri.scheme() == "https")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_https_no_neighbouring_site_can_set_the_cookie_or_read_it() {
+        let state = "1001.state";
+        let name = "xero-10460843d93dee02";
+        let attributes = "HttpOnly; SameSite=Lax; Secure; Path=/";
+        assert_eq!(
+            baked(true, state, "verifier").to_string(),
+            format!("__Host-{name}=verifier; {attributes}; Max-Age=600")
+        );
+        assert_eq!(
+            baked(true, state, "").to_string(),
+            format!("__Host-{name}=; {attributes}; Max-Age=0")
+        );
+        // The local cloud has no https; a browser would keep neither.
+        let cookie = baked(false, state, "verifier");
+        assert_eq!((cookie.name(), cookie.secure()), (name, Some(false)));
+        assert_ne!(name_of(true, "1002.state"), name_of(true, state));
+    }
 }

@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::giving_back::give_back;
-use crate::run;
+use crate::turn::take_turn;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use lambda_http::LambdaEvent;
@@ -80,7 +80,7 @@ async fn all_due(
         if feed.off_boarding_since(portal).await?.is_none()
             && let Some(import) = feed.pending_import(portal).await?
         {
-            run::take_turn(context, portal, import, line).await?;
+            take_turn(context, portal, import, line).await?;
         }
         if let Some(connection) = feed.xero_connection(portal).await? {
             let now = (context.clock)();
@@ -97,7 +97,10 @@ async fn all_due(
         biased;
         done = work => done,
         // The table has what is left to do, and the sweep comes for it.
-        () = limit.is_up() => Ok(()),
+        () = limit.is_up() => {
+            tracing::warn!(portal_id = %portal, "the time is over; the sweep goes on");
+            Ok(())
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Refused {
 pub(crate) enum Asked {
     /// Other tokens, or which organisations are connected.
     Access,
+    /// To take a connection back.
+    Return,
     /// What the organisation is.
     Organisation,
     /// Whom it has.
@@ -82,6 +84,13 @@ impl Failure {
             XeroFailure::TooMany => Failure::because(ProblemCode::XeroOrganisationTooLarge),
             XeroFailure::NotAllowed | XeroFailure::NotFound if asked == Asked::Staff => {
                 Failure::because(ProblemCode::XeroPayrollUnavailable)
+            }
+            // It has not confirmed, and may another time. Only dead tokens are a reason to ask no more.
+            XeroFailure::TokenExpired | XeroFailure::NotAllowed | XeroFailure::NotFound
+                if asked == Asked::Return =>
+            {
+                tracing::warn!(?asked, error = ?failure, "Xero does not let us give back");
+                Failure::because(ProblemCode::XeroUnavailable)
             }
             XeroFailure::TokenExpired
             | XeroFailure::InvalidGrant
@@ -171,11 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn what_xero_does_not_allow_means_another_thing_for_payroll() {
+    fn what_xero_does_not_allow_depends_on_what_it_was_asked_for() {
         let not_allowed = |asked| code(Failure::of_xero(asked, &XeroFailure::NotAllowed));
         assert_eq!(not_allowed(Asked::Staff), "xero_payroll_unavailable");
         assert_eq!(not_allowed(Asked::Organisation), "xero_reconnect_needed");
         assert_eq!(not_allowed(Asked::Access), "xero_reconnect_needed");
+        assert_eq!(not_allowed(Asked::Return), "xero_unavailable");
     }
 
     #[test]

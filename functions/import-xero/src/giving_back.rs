@@ -5,11 +5,11 @@ use crate::context::Context;
 use crate::failure::{Asked, Failure, Refused};
 use crate::seal::Use;
 use crate::session::Session;
-use crate::xero::XeroFailure;
+use crate::xero::{Connection, XeroFailure};
 use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use oauth2::RefreshToken;
-use platform::feed::xero::{Connected, XeroReturn};
+use platform::feed::xero::{Connected, XeroConnection, XeroReturn};
 
 /// Gives back what is due of the portal's.
 pub(crate) async fn give_back(context: &Context, portal: PortalId) -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub(crate) async fn give_back(context: &Context, portal: PortalId) -> Result<(),
         }
         match at_xero(context, portal, &it).await {
             Ok(()) => feed.end_return(portal, &it.connection).await?,
-            // The tokens are dead, and with them there is nothing left that could be given back by them.
+            // A refresh was refused: the tokens are dead, and with them whatever they could give back.
             Err(Failure::Refused(Refused {
                 code: ProblemCode::XeroReconnectNeeded,
                 ..
@@ -41,36 +41,50 @@ pub(crate) async fn give_back(context: &Context, portal: PortalId) -> Result<(),
     Ok(())
 }
 
+/// What stays connected is looked up as late as can be: somebody may connect at this moment.
 async fn at_xero(context: &Context, portal: PortalId, it: &XeroReturn) -> Result<(), Failure> {
+    let feed = &context.feed;
     let ours = it.connection.clone();
-    let in_use = context.feed.in_use(&ours).await?;
     let mut session = Session::new(context, portal, Connected::Returning, ours);
+    let mut refused = None;
     for connection in session.connections().await? {
-        let (tenant, event) = (
-            connection.tenant.to_string(),
-            connection.auth_event.as_ref(),
-        );
-        let event = event.map(ToString::to_string);
-        let it = &session.connection;
-        let chosen = it
-            .chosen
-            .as_ref()
-            .is_some_and(|chosen| chosen.tenant_id == tenant);
-        // Which consent it was made by is not always known; then it is ours unless somebody else uses it.
-        let by_us = chosen || it.auth_event.is_none() || event.is_none() || event == it.auth_event;
-        if !by_us || in_use.has(&tenant) {
+        let tenant = connection.tenant.to_string();
+        if !is_ours(&session.connection, &connection)
+            || feed.in_use(&session.connection).await?.has(&tenant)
+        {
             continue;
         }
-        session.delete_connection(&connection.id).await?;
+        // One that cannot be given back keeps none of the others.
+        match session.delete_connection(&connection.id).await {
+            Ok(()) => {}
+            Err(Failure::Refused(failure)) => refused = Some(failure),
+            Err(failure) => return Err(failure),
+        }
     }
-    if in_use.any {
-        return Ok(());
+    if feed.in_use(&session.connection).await?.any {
+        return refused.map_or(Ok(()), |refused| Err(Failure::Refused(refused)));
     }
+    // With this the user has no connection to us any more, whatever was refused before.
     let sealed = &session.connection.tokens.refresh_token;
     let refresh = context.seal.open(portal, Use::Refresh, sealed).await?;
     let xero = context.xero().await?;
     match xero.revoke(&RefreshToken::new(refresh)).await {
         Ok(()) | Err(XeroFailure::InvalidGrant) => Ok(()),
-        Err(failure) => Err(Failure::of_xero(Asked::Access, &failure)),
+        Err(failure) => Err(Failure::of_xero(Asked::Return, &failure)),
+    }
+}
+
+/// Whether a connection is one that this consent has made. That is not always known: then it is, if at least it is known
+/// who has consented, for what others of them use is looked up.
+fn is_ours(ours: &XeroConnection, connection: &Connection) -> bool {
+    let tenant = connection.tenant.to_string();
+    let event = connection.auth_event.as_ref().map(ToString::to_string);
+    let chosen = ours.chosen.as_ref();
+    if chosen.is_some_and(|chosen| chosen.tenant_id == tenant) {
+        return true;
+    }
+    match (&ours.auth_event, event) {
+        (Some(ours), Some(event)) => *ours == event,
+        _ => ours.xero_user.is_some(),
     }
 }

@@ -8,13 +8,14 @@
 //! - `overview`, `organisations`, `preview`, `import`, `disconnect`: what is asked of the API.
 //!
 //! By itself, woken or swept:
-//! - `events`: what there is to do; `run`: the import that was asked for; `giving_back`: connections.
+//! - `events`: what there is to do; `turn`, `run`, `apply`: the import that was asked for; `giving_back`: connections.
 //!
 //! What these stand on:
 //! - `session`: calls to Xero with a portal's tokens, one at a time to an organisation; `tokens`, `seal`: those tokens.
 //! - `survey`: whom the organisation has, and what the portal knows of them.
 //! - `xero`: Xero over HTTP; it knows no portal.
 
+mod apply;
 mod callback;
 mod connect;
 mod context;
@@ -35,6 +36,7 @@ mod session;
 mod sign_up;
 mod survey;
 mod tokens;
+mod turn;
 pub mod xero;
 
 pub use context::{App, Context};

@@ -19,17 +19,18 @@ use uuid::Uuid;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
-    let context = &context().await?;
-    let routes = routes(context.clone());
-    let routes = web::closed_while_off_boarding(context.feed.clone(), routes);
+    // Somebody waits for a request, and nobody for an import: its calls are repeated as long as there is time.
+    let prompt = context(Aws::prompt().await).await?;
+    let patient = &context(Aws::patient().await).await?;
+    let routes = web::closed_while_off_boarding(prompt.feed.clone(), routes(prompt));
     web::serve_and("import-xero", clock::system, routes, async |event| {
         // Boxed: the compiler gives up on futures that are nested this deeply.
-        Box::pin(handle(context, event)).await
+        Box::pin(handle(patient, event)).await
     })
     .await
 }
 
-async fn context() -> Result<Context, environment::EnvironmentError> {
+async fn context(aws: Aws) -> Result<Context, environment::EnvironmentError> {
     let users_table = required("USERS_TABLE")?;
     let feed_table = required("FEED_TABLE")?;
     let reports_bucket = required("REPORTS_BUCKET")?;
@@ -54,7 +55,6 @@ async fn context() -> Result<Context, environment::EnvironmentError> {
         Some(_) => Some(parsed("PORTAL_URL")?),
         None => None,
     };
-    let aws = Aws::from_config(&config);
     Ok(Context {
         users: Directory::new(&aws, users_table),
         feed: FeedTable::new(&aws, feed_table),

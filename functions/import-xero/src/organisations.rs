@@ -90,8 +90,21 @@ async fn connected(
     portal: PortalId,
 ) -> Result<(XeroConnection, Vec<Connection>), Failure> {
     let mut session = Session::of(context, portal).await?;
-    let connected = session.connections().await?;
-    Ok((session.connection, connected))
+    let offered = offered(context, &mut session).await?;
+    Ok((session.connection, offered))
+}
+
+/// Those of the connected organisations that the portal may choose from. The Xero user may have connected others for
+/// another portal, whose administrators are not ours: what they import from is theirs, unless this consent names it too.
+async fn offered(context: &Context, session: &mut Session<'_>) -> Result<Vec<Connection>, Failure> {
+    let mut offered = session.connections().await?;
+    let in_use = context.feed.in_use(&session.connection).await?;
+    let ours = &session.connection.auth_event;
+    offered.retain(|it| {
+        let event = it.auth_event.as_ref().map(ToString::to_string);
+        (event.is_some() && event == *ours) || !in_use.has_chosen(&it.tenant.to_string())
+    });
+    Ok(offered)
 }
 
 /// Choose an organisation
@@ -141,8 +154,8 @@ async fn choose_one(
     tenant: &TenantId,
 ) -> Result<Option<ChosenOrganisation>, Failure> {
     let mut session = Session::of(context, portal).await?;
-    let connections = session.connections().await?;
-    let Some(found) = connections.into_iter().find(|it| it.tenant == *tenant) else {
+    let offered = offered(context, &mut session).await?;
+    let Some(found) = offered.into_iter().find(|it| it.tenant == *tenant) else {
         return Ok(None);
     };
     let organisation = session.organisation(tenant).await?;
@@ -156,7 +169,6 @@ async fn choose_one(
     }
     let chosen = ChosenOrganisation {
         tenant_id: found.tenant.to_string(),
-        connection_id: found.id.to_string(),
         name: organisation.name.or(found.name),
         country,
     };

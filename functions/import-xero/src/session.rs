@@ -2,7 +2,7 @@
 //! organisation one at a time, whoever asks.
 
 use crate::context::Context;
-use crate::failure::{Asked, Failure};
+use crate::failure::{Asked, Failure, Refused};
 use crate::tokens;
 use crate::xero::{Connection, ConnectionId, Country, Organisation, TenantId, XeroFailure};
 use jiff::{SignedDuration, Timestamp};
@@ -10,9 +10,12 @@ use mapping::identity::PortalId;
 use mapping::import::Employee;
 use mapping::problem::ProblemCode;
 use oauth2::AccessToken;
-use platform::feed::xero::{Calls, ChosenOrganisation, Connected, Turn, XeroConnection};
+use platform::failure::CallFailed;
+use platform::feed::UploadId;
+use platform::feed::xero::{ASKED_FOR, Calls, ChosenOrganisation, Connected, Turn, XeroConnection};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::error::Elapsed;
+use tokio::time::{sleep, timeout};
 
 /// Somebody who waits for a page does not wait longer than this for others, or for Xero's limit.
 const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(10);
@@ -27,7 +30,7 @@ macro_rules! called {
         let $xero = $session.context.xero().await?;
         let $access = $session.access().await?;
         match $call {
-            Err(XeroFailure::TokenExpired) => {
+            Err(failure) if $session.has_dead_token(&failure) => {
                 let $access = $session.other_access().await?;
                 $call
             }
@@ -42,6 +45,8 @@ pub(crate) struct Session<'c> {
     portal: PortalId,
     connected: Connected,
     pub(crate) connection: XeroConnection,
+    /// Whose calls these are, if they are an import's.
+    import: Option<UploadId>,
 }
 
 impl<'c> Session<'c> {
@@ -57,7 +62,15 @@ impl<'c> Session<'c> {
             portal,
             connected,
             connection,
+            import: None,
         }
+    }
+
+    /// The calls of an import, of which only one attempt is made at a time: it goes on in the turn of the one before,
+    /// which may have died in it.
+    pub(crate) fn for_import(mut self, upload_id: UploadId) -> Self {
+        self.import = Some(upload_id);
+        self
     }
 
     /// With the tokens of the portal's connection, or the refusal that there is none that works.
@@ -75,7 +88,14 @@ impl<'c> Session<'c> {
     /// The organisations that are connected now.
     pub(crate) async fn connections(&mut self) -> Result<Vec<Connection>, Failure> {
         let answer = called!(self, |xero, access| xero.connections(&access).await);
-        answer.map_err(|failure| Failure::of_xero(Asked::Access, &failure))
+        let asked = match self.connected {
+            Connected::Now => Asked::Access,
+            Connected::Returning => Asked::Return,
+        };
+        match answer {
+            Ok(connections) => Ok(connections),
+            Err(failure) => Err(self.refused(asked, failure).await?),
+        }
     }
 
     /// Disconnects an organisation.
@@ -83,7 +103,7 @@ impl<'c> Session<'c> {
         let answer = called!(self, |xero, access| xero
             .delete_connection(&access, id)
             .await);
-        answer.map_err(|failure| Failure::of_xero(Asked::Access, &failure))
+        answer.map_err(|failure| Failure::of_xero(Asked::Return, &failure))
     }
 
     /// The organisation that was chosen, if it is connected still. No other takes its place.
@@ -111,10 +131,17 @@ impl<'c> Session<'c> {
         tenant: &TenantId,
     ) -> Result<Organisation, Failure> {
         let calls = self.turn(tenant).await?;
-        let answer = called!(self, |xero, access| xero
-            .organisation(&access, tenant)
-            .await);
+        let answer = timeout(ASKED_FOR, self.ask_what_it_is(tenant)).await;
         self.answered(calls, Asked::Organisation, answer).await
+    }
+
+    async fn ask_what_it_is(
+        &mut self,
+        tenant: &TenantId,
+    ) -> Result<Result<Organisation, XeroFailure>, Failure> {
+        Ok(called!(self, |xero, access| xero
+            .organisation(&access, tenant)
+            .await))
     }
 
     /// Everybody whom the organisation has.
@@ -124,31 +151,71 @@ impl<'c> Session<'c> {
         country: Country,
     ) -> Result<Vec<Employee>, Failure> {
         let calls = self.turn(tenant).await?;
-        let answer = called!(self, |xero, access| xero
-            .staff(&access, tenant, country)
-            .await);
-        self.answered(calls, Asked::Staff, answer).await
+        let answer = timeout(ASKED_FOR, self.ask_whom_it_has(tenant, country)).await;
+        let answer = self.answered(calls, Asked::Staff, answer).await;
+        if let Err(Failure::Refused(Refused {
+            code: ProblemCode::XeroPayrollUnavailable,
+            ..
+        })) = &answer
+        {
+            // Payroll is not to blame if the organisation was disconnected since it was found to be connected.
+            self.chosen().await?;
+        }
+        answer
     }
 
-    /// Others may ask the organisation now, or from when Xero says.
+    async fn ask_whom_it_has(
+        &mut self,
+        tenant: &TenantId,
+        country: Country,
+    ) -> Result<Result<Vec<Employee>, XeroFailure>, Failure> {
+        Ok(called!(self, |xero, access| xero
+            .staff(&access, tenant, country)
+            .await))
+    }
+
+    /// Others may ask the organisation now, whatever came of it, or from when Xero says.
     async fn answered<T>(
         &self,
         calls: Calls,
         asked: Asked,
-        answer: Result<T, XeroFailure>,
+        answer: Result<Result<Result<T, XeroFailure>, Failure>, Elapsed>,
     ) -> Result<T, Failure> {
         let not_before = match &answer {
-            Err(XeroFailure::Busy { until }) => Some(*until),
+            Ok(Ok(Err(XeroFailure::Busy { until }))) => Some(*until),
             _ => None,
         };
         self.context.feed.end_calls(calls, not_before).await?;
-        answer.map_err(|failure| Failure::of_xero(asked, &failure))
+        match answer {
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(failure))) => Err(self.refused(asked, failure).await?),
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(Failure::because(ProblemCode::XeroUnavailable)),
+        }
+    }
+
+    /// What it means that Xero did not say what it was asked for. Whoever looks while an import ends may have had the
+    /// tokens of a connection that is given back by now: nobody has to connect again for that.
+    async fn refused(&self, asked: Asked, failure: XeroFailure) -> Result<Failure, CallFailed> {
+        if let XeroFailure::NotAllowed | XeroFailure::NotFound = failure
+            && self.connected == Connected::Now
+        {
+            let stored = self.context.feed.xero_connection(self.portal).await?;
+            if stored.is_none_or(|it| it.consent != self.connection.consent) {
+                return Ok(Failure::because(ProblemCode::XeroNotConnected));
+            }
+        }
+        Ok(Failure::of_xero(asked, &failure))
     }
 
     /// Our turn to ask the organisation; waits for it a little.
     async fn turn(&self, tenant: &TenantId) -> Result<Calls, Failure> {
         let clock = self.context.clock;
-        let (tenant, owner) = (tenant.to_string(), (self.context.new_id)().to_string());
+        let owner = match self.import {
+            Some(import) => import.to_string(),
+            None => (self.context.new_id)().to_string(),
+        };
+        let tenant = tenant.to_string();
         let give_up_at = clock() + SHORT_WAIT;
         loop {
             let now = clock();
@@ -156,11 +223,25 @@ impl<'c> Session<'c> {
                 Turn::Ours(calls) => return Ok(calls),
                 Turn::NotBefore(until) if until > give_up_at => return Err(Failure::busy(until)),
                 Turn::NotBefore(until) => sleep(until_then(now, until)).await,
+                // Nobody waits for it at a screen: the next attempt finds it otherwise.
+                Turn::Others if now >= give_up_at && self.import.is_some() => {
+                    return Err(Failure::because(ProblemCode::Conflict));
+                }
                 Turn::Others if now >= give_up_at => {
                     return Err(Failure::busy(now + SignedDuration::from_mins(1)));
                 }
                 Turn::Others => sleep(LOOK_EVERY).await,
             }
+        }
+    }
+
+    /// Whether another token is to be tried. A token that was revoked is one that may not, and only a refresh tells
+    /// whether it was: who gives back must know, for then there is nothing left to be given back.
+    fn has_dead_token(&self, failure: &XeroFailure) -> bool {
+        match failure {
+            XeroFailure::TokenExpired => true,
+            XeroFailure::NotAllowed => self.connected == Connected::Returning,
+            _ => false,
         }
     }
 
@@ -171,6 +252,7 @@ impl<'c> Session<'c> {
             portal,
             connected,
             connection,
+            ..
         } = self;
         tokens::access(context, *portal, connected, connection).await
     }
@@ -182,6 +264,7 @@ impl<'c> Session<'c> {
             portal,
             connected,
             connection,
+            ..
         } = self;
         tokens::refreshed(context, *portal, connected, connection).await
     }

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use mapping::identity::{EmailKey, PortalId, check_email};
 use mapping::problem::{Problem, ProblemCode};
-use platform::accounts::{Account, Accounts, Invited, MAX_NAME_CHARS};
+use platform::accounts::{Account, AccountState, Accounts, Invited, MAX_NAME_CHARS};
 use platform::failure::CallFailed;
 use platform::feed::xero::BegunBy;
 use platform::feed::{ActingAs, Action, Deed, PortalSettings};
@@ -142,14 +142,19 @@ pub(crate) async fn make(
     country: &str,
 ) -> Result<bool, CallFailed> {
     let account = match applicant {
-        Applicant::Interrupted(account, _) => account,
+        Applicant::Interrupted(account, _) => {
+            if account.state == AccountState::Invited {
+                // The first password works for a week, and perhaps its mail was never read.
+                accounts.invite_again(&account).await?;
+            }
+            account
+        }
         Applicant::New(email) => match accounts.invite(portal_id, &email).await? {
             Invited::Made(account) => account,
             Invited::Exists | Invited::NoAddress => return Ok(false),
         },
         Applicant::Known | Applicant::NoAddress => return Ok(false),
     };
-    accounts.make_administrator(&account).await?;
     let now = (context.clock)();
     let feed = &context.feed;
     let does = |action| {
@@ -166,6 +171,7 @@ pub(crate) async fn make(
     })?;
     feed.remember_administrator(portal_id, &account.account_id, now, made)
         .await?;
+    accounts.make_administrator(&account).await?;
     let settings = PortalSettings {
         name: name.to_owned(),
         country: country.to_owned(),

@@ -113,7 +113,7 @@ async fn refresh(
                 .store_tokens(portal, connected, connection, &tokens)
                 .await?
             {
-                return Err(Failure::because(ProblemCode::Conflict));
+                return kept_elsewhere(context, portal, connected, connection, tokens, grant).await;
             }
             connection.tokens = tokens;
             Ok(grant.access)
@@ -138,6 +138,27 @@ async fn refresh(
             Err(Failure::of_xero(Asked::Access, &failure))
         }
     }
+}
+
+/// Tokens that could not be stored: they are, if it was sent twice, because the first answer was lost; or the connection
+/// is to be given back by now, for which they are needed.
+async fn kept_elsewhere(
+    context: &Context,
+    portal: PortalId,
+    connected: &Connected,
+    connection: &mut XeroConnection,
+    tokens: SealedTokens,
+    grant: Grant,
+) -> Result<AccessToken, Failure> {
+    let feed = &context.feed;
+    let found = stored(context, portal, connected, connection).await;
+    if found.is_ok_and(|found| found.tokens == tokens) {
+        connection.tokens = tokens;
+        return Ok(grant.access);
+    }
+    feed.store_tokens(portal, &Connected::Returning, connection, &tokens)
+        .await?;
+    Err(Failure::because(ProblemCode::Conflict))
 }
 
 /// The same connection as it is stored now.

@@ -74,7 +74,9 @@ impl ErasedPerson {
         let named = |name: &String| !name.is_empty() && is(name);
         self.names.iter().all(named)
             || self.names.iter().any(named) && cells.iter().any(|cell| self.has_id(cell))
-            || cells.iter().any(|cell| self.is_in(cell))
+            || cells
+                .iter()
+                .any(|cell| self.is_in(cell) || self.is_told_of(cell))
     }
 
     /// The address that the person had.
@@ -95,7 +97,7 @@ impl ErasedPerson {
             self.is_in(text) || self.has_id(text) || self.names.contains(&compared(text))
         };
         let value = problem.value.as_deref().is_some_and(names);
-        if !value && !self.is_in(&problem.message) {
+        if !value && !self.is_in(&problem.message) && !self.is_told_of(&problem.message) {
             return None;
         }
         // What the message says beyond the code's meaning may be the value again.
@@ -112,6 +114,12 @@ impl ErasedPerson {
         cell == names || cell.strip_prefix('\'') == Some(&names)
     }
 
+    /// Whether a message has both names: so the Xero import says who else has somebody's address.
+    fn is_told_of(&self, message: &str) -> bool {
+        let [first, last] = &self.names;
+        !first.is_empty() && !last.is_empty() && compared(message).contains(&self.names.join(" "))
+    }
+
     fn line(&self, of: Lines, cells: &csv::StringRecord) -> Line {
         match of {
             Lines::Rows if self.is_in_row(&cells.iter().collect::<Vec<_>>()) => Line::Goes,
@@ -121,8 +129,12 @@ impl ErasedPerson {
                 let identity = cells.get(1).unwrap_or_default();
                 if self.is_in(identity) || self.has_id(identity) || self.has_names(identity) {
                     Line::Goes
-                } else if cells.iter().any(|cell| self.is_in(cell)) {
-                    let erased = |cell| if self.is_in(cell) { ERASED } else { cell };
+                } else if cells
+                    .iter()
+                    .any(|cell| self.is_in(cell) || self.is_told_of(cell))
+                {
+                    let is_in = |cell| self.is_in(cell) || self.is_told_of(cell);
+                    let erased = |cell| if is_in(cell) { ERASED } else { cell };
                     Line::Becomes(cells.iter().map(erased).collect())
                 } else {
                     Line::Stays

@@ -39,6 +39,10 @@ pub struct Settings {
     pub concurrency: Option<usize>,
     /// So many of the function's invocations of itself are answered with 500 before one is taken.
     pub failing_self_invocations: u64,
+    /// What the function invokes itself with is taken and then lost: who works when is the test's to say.
+    pub self_invocations_are_lost: bool,
+    /// Another function that it may invoke, which does nothing.
+    pub neighbour: Option<&'static str>,
 }
 
 impl Default for Settings {
@@ -49,6 +53,8 @@ impl Default for Settings {
             retries: vec![Duration::from_millis(100), Duration::from_millis(200)],
             concurrency: None,
             failing_self_invocations: 0,
+            self_invocations_are_lost: false,
+            neighbour: None,
         }
     }
 }
@@ -82,6 +88,7 @@ struct State {
     failures: Vec<String>,
     failed_self_invocations: u64,
     self_invocations: u64,
+    for_the_neighbour: Vec<Value>,
     closed: bool,
 }
 
@@ -173,6 +180,11 @@ impl Lambda {
     /// How often the function has invoked itself, without those that were answered with 500.
     pub fn self_invocations(&self) -> u64 {
         self.shared.state().self_invocations
+    }
+
+    /// What the function has invoked its neighbour with.
+    pub fn for_the_neighbour(&self) -> Vec<Value> {
+        self.shared.state().for_the_neighbour.clone()
     }
 
     /// The workers that have an event right now, the oldest first.
@@ -576,7 +588,9 @@ impl Shared {
             .strip_prefix("/2015-03-31/functions/")
             .and_then(|path| path.strip_suffix("/invocations"));
         let kind = head.headers.get("x-amz-invocation-type");
-        if head.method != Method::POST || !name.is_some_and(|name| name == NAME || name == ARN) {
+        let neighbour = name.is_some_and(|name| self.settings.neighbour == Some(name));
+        let itself = name.is_some_and(|name| name == NAME || name == ARN);
+        if head.method != Method::POST || !(itself || neighbour) {
             return Ok(refusal(StatusCode::NOT_FOUND, "ResourceNotFoundException"));
         }
         let asynchronous = kind.is_some_and(|kind| kind == "Event");
@@ -586,6 +600,10 @@ impl Shared {
         };
         {
             let mut state = self.state();
+            if neighbour {
+                state.for_the_neighbour.push(payload);
+                return Ok(json(StatusCode::ACCEPTED, &Value::Null));
+            }
             if state.failed_self_invocations < self.settings.failing_self_invocations {
                 state.failed_self_invocations += 1;
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -593,7 +611,9 @@ impl Shared {
             }
             state.self_invocations += 1;
         }
-        self.submit(payload, None);
+        if !self.settings.self_invocations_are_lost {
+            self.submit(payload, None);
+        }
         Ok(json(StatusCode::ACCEPTED, &Value::Null))
     }
 }

@@ -78,6 +78,34 @@ impl<'c> Portal<'c> {
         portal
     }
 
+    /// The portal of a number that others have chosen.
+    pub fn numbered(cloud: &'c Cloud, id: &str) -> Self {
+        Portal {
+            cloud,
+            id: id.to_owned(),
+        }
+    }
+
+    /// What the feed table has of the portal whose sort keys begin like this.
+    pub async fn items(&self, prefix: &str) -> Vec<Value> {
+        self.query(&self.cloud.feed_table, self.id.clone(), prefix)
+            .await
+    }
+
+    /// Learning that was assigned: whom by their id, and what.
+    pub async fn learning(&self) -> Vec<(String, u64)> {
+        let mut learning = Vec::new();
+        for shard in "0123456789abcdef".chars() {
+            let pk = format!("{}#ASSIGNMENT#{shard}", self.id);
+            for item in self.query(&self.cloud.feed_table, pk, "").await {
+                let user_id = item["user_id"].as_str().unwrap().to_owned();
+                learning.push((user_id, item["learning_id"].as_u64().unwrap()));
+            }
+        }
+        learning.sort();
+        learning
+    }
+
     async fn hold_nothing(&self) {
         let limits = json!({
             "disable_limit_percent": 100, "disable_limit_floor": 10_000_000,
@@ -414,7 +442,8 @@ impl<'c> Portal<'c> {
         view.without_domain(&self.domain())
     }
 
-    async fn document(&self, upload: &str, name: &str) -> Option<String> {
+    /// A document of an upload, if it was written.
+    pub async fn document(&self, upload: &str, name: &str) -> Option<String> {
         let key = format!("{}/{upload}/{name}", self.id);
         let request = self
             .cloud

@@ -66,7 +66,7 @@ impl Kind {
 /// A request to AWS.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// `s3`, `dynamodb`, `iam`, `events` or `ses`.
+    /// `s3`, `dynamodb`, `iam`, `events`, `ses`, `kms`, `secretsmanager` or `cognito`.
     pub service: &'static str,
     /// `GetObject`, `UpdateItem` and so on.
     pub operation: String,
@@ -364,7 +364,10 @@ impl Fault {
             (Kind::Throttled, "dynamodb") => {
                 json_error(StatusCode::BAD_REQUEST, "ThrottlingException")
             }
-            (Kind::Throttled, "events" | "ses") => {
+            (Kind::Throttled, "cognito") => {
+                json_error(StatusCode::BAD_REQUEST, "TooManyRequestsException")
+            }
+            (Kind::Throttled, "events" | "ses" | "kms" | "secretsmanager") => {
                 json_error(StatusCode::BAD_REQUEST, "ThrottlingException")
             }
             (Kind::Throttled, _) => xml_error(unavailable, "SlowDown"),
@@ -375,8 +378,8 @@ impl Fault {
                     false => (internal, "InternalError"),
                 };
                 match service {
-                    "dynamodb" | "events" | "ses" => json_error(status, kind),
-                    _ => xml_error(status, kind),
+                    "s3" | "iam" => xml_error(status, kind),
+                    _ => json_error(status, kind),
                 }
             }
             (Kind::Timeout, _) => {
@@ -480,6 +483,11 @@ impl Call {
         let target = target.and_then(|target| target.to_str().ok()?.split_once('.'));
         let (service, operation) = match target {
             Some(("AWSEvents", operation)) => ("events", operation.to_owned()),
+            Some(("TrentService", operation)) => ("kms", operation.to_owned()),
+            Some(("secretsmanager", operation)) => ("secretsmanager", operation.to_owned()),
+            Some(("AWSCognitoIdentityProviderService", operation)) => {
+                ("cognito", operation.to_owned())
+            }
             Some((_, operation)) => ("dynamodb", operation.to_owned()),
             None if is_signed_for(head, "iam") => ("iam", iam_operation(&body)),
             None if head.uri.path() == SEND_EMAIL => ("ses", "SendEmail".to_owned()),

@@ -9,7 +9,7 @@ use serde_json::Value;
 pub struct Account {
     /// The address that the account is for.
     pub email: String,
-    token: String,
+    pub(crate) token: String,
     stack: Stack,
 }
 
@@ -45,12 +45,19 @@ impl Account {
             .set_user_attributes(Some(attributes.map(attribute).collect()))
             .message_action(MessageActionType::Suppress);
         make.send().await.unwrap();
-        let set = client.admin_set_user_password().user_pool_id(&pool);
-        let set = set.username(&email).password(PASSWORD).permanent(true);
-        set.send().await.unwrap();
         let add = client.admin_add_user_to_group().user_pool_id(&pool);
         let add = add.username(&email).group_name(group);
         add.send().await.unwrap();
+        Account::there(stack, email).await
+    }
+
+    /// Somebody who has an account, and now chooses a password: as the mail with the first one lets them.
+    pub async fn there(stack: &Stack, email: String) -> Self {
+        let client = Client::new(stack.config());
+        let set = client.admin_set_user_password();
+        let set = set.user_pool_id(stack.output("UserPoolId"));
+        let set = set.username(&email).password(PASSWORD).permanent(true);
+        set.send().await.unwrap();
         Account {
             token: sign_in(&client, stack, &email).await,
             email,

@@ -8,6 +8,7 @@
 )]
 
 mod account;
+mod company;
 mod listener;
 mod portal;
 mod stack;
@@ -16,6 +17,7 @@ mod users;
 mod xero;
 
 pub use account::Account;
+pub use company::{Company, employee, employee_id};
 pub use listener::{Listener, Mail};
 pub use portal::{FieldLine, Portal, Upload};
 pub use stack::{Answer, Stack};

@@ -235,6 +235,43 @@ impl Portal {
         answer.item
     }
 
+    /// Everything in the portal's own partition of the feed table, by sort key.
+    pub async fn items(&self) -> BTreeMap<String, HashMap<String, AttributeValue>> {
+        let mut items = self
+            .stack
+            .dynamodb()
+            .query()
+            .table_name(self.stack.output("FeedTableName"))
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(self.id.clone()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = BTreeMap::new();
+        while let Some(item) = items.next().await {
+            let item = item.unwrap();
+            found.insert(item["sk"].as_s().unwrap().clone(), item);
+        }
+        found
+    }
+
+    /// Sets a text of an item of the portal in the feed table, which has it.
+    pub async fn set_text(&self, sk: &str, name: &str, value: &str) {
+        let request = self
+            .stack
+            .dynamodb()
+            .update_item()
+            .table_name(self.stack.output("FeedTableName"))
+            .key("pk", AttributeValue::S(self.id.clone()))
+            .key("sk", AttributeValue::S(sk.to_owned()))
+            .update_expression("SET #name = :value")
+            .condition_expression("attribute_exists(#name)")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", AttributeValue::S(value.to_owned()));
+        request.send().await.unwrap();
+    }
+
     /// The sort keys of what is still to be told.
     pub async fn outbox(&self) -> Vec<String> {
         let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -255,17 +292,7 @@ impl Portal {
 
     /// Makes an item of the portal due at this time.
     pub async fn make_due(&self, sk: &str, due_at: &str) {
-        let request = self
-            .stack
-            .dynamodb()
-            .update_item()
-            .table_name(self.stack.output("FeedTableName"))
-            .key("pk", AttributeValue::S(self.id.clone()))
-            .key("sk", AttributeValue::S(sk.to_owned()))
-            .update_expression("SET due_at = :due")
-            .condition_expression("attribute_exists(due_at)")
-            .expression_attribute_values(":due", AttributeValue::S(due_at.to_owned()));
-        request.send().await.unwrap();
+        self.set_text(sk, "due_at", due_at).await;
     }
 
     /// The portal's history, newest first.
@@ -278,7 +305,7 @@ impl Portal {
             .clone()
     }
 
-    /// Learning that users of the portal were assigned: who, what, why and when.
+    /// Learning that users of the portal were assigned: who, what, by which group (0: by none) and when.
     pub async fn assignments(&self) -> Vec<(String, u64, u64, String)> {
         let mut assignments = Vec::new();
         for shard in "0123456789abcdef".chars() {
@@ -296,7 +323,10 @@ impl Portal {
                 .unwrap();
             for item in items.items() {
                 let text = |name: &str| item[name].as_s().unwrap().clone();
-                let number = |name: &str| item[name].as_n().unwrap().parse::<u64>().unwrap();
+                let number = |name: &str| {
+                    let number = item.get(name).map(|it| it.as_n().unwrap());
+                    number.map_or(0, |number| number.parse::<u64>().unwrap())
+                };
                 assert_eq!(
                     text("sk"),
                     format!("{}#{}", text("user_id"), number("learning_id"))
@@ -372,11 +402,17 @@ impl Portal {
 
     /// Invokes `process-upload` with an event of its own, and waits. The error, if it failed.
     pub async fn invoke(&self, event: Value) -> Option<String> {
+        self.invoke_function("ProcessUploadFunctionName", event)
+            .await
+    }
+
+    /// Invokes the function of this output of the stack with an event of its own, and waits. The error, if it failed.
+    pub async fn invoke_function(&self, name: &str, event: Value) -> Option<String> {
         let request = self
             .stack
             .lambda()
             .invoke()
-            .function_name(self.stack.output("ProcessUploadFunctionName"));
+            .function_name(self.stack.output(name));
         let answer = request
             .payload(Blob::new(event.to_string()))
             .send()

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The running stack, with keys that may do everything.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub struct Answer {
     pub content_type: String,
     /// Its `Content-Disposition`.
     pub content_disposition: String,
+    /// Its `Retry-After`.
+    pub retry_after: String,
     /// Its body; `null` if there is none, or if it is no JSON.
     pub body: Value,
     /// Its body as it came.
@@ -201,6 +203,13 @@ impl Stack {
 
     /// Everything that the functions have printed.
     pub async fn logs(&self) -> String {
+        self.logs_since(UNIX_EPOCH).await
+    }
+
+    /// Everything that the functions have printed since then. The local cloud gives no more than the first 10,000 lines
+    /// of each.
+    pub async fn logs_since(&self, then: SystemTime) -> String {
+        let then = then.duration_since(UNIX_EPOCH).unwrap().as_millis();
         let client = aws_sdk_cloudwatchlogs::Client::new(&self.config);
         let groups = client
             .describe_log_groups()
@@ -214,6 +223,7 @@ impl Stack {
             let mut pages = client
                 .filter_log_events()
                 .log_group_name(group.log_group_name.unwrap())
+                .start_time(i64::try_from(then).unwrap())
                 .into_paginator()
                 .send();
             while let Some(page) = pages.next().await {
@@ -293,12 +303,14 @@ impl Stack {
         };
         let content_type = header("content-type");
         let content_disposition = header("content-disposition");
+        let retry_after = header("retry-after");
         let status = answer.status();
         let bytes = answer.bytes().await.unwrap().to_vec();
         Answer {
             status,
             content_type,
             content_disposition,
+            retry_after,
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
             bytes,
         }

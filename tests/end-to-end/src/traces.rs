@@ -158,7 +158,7 @@ async fn query(stack: &Stack, table: &str, partition: &str, prefix: &str) -> Vec
 }
 
 /// The same text for the same value: maps and sets have no order of their own.
-fn spelled(value: &AttributeValue) -> String {
+pub(crate) fn spelled(value: &AttributeValue) -> String {
     let sorted = |mut texts: Vec<String>| {
         texts.sort();
         texts.join(", ")

@@ -1,10 +1,10 @@
 //! The browser of somebody who connects a Xero organisation: it goes to and fro between the API and the stack's fake
 //! Xero, and keeps the API's cookies.
 
-use crate::{Portal, Stack};
+use crate::{Account, Portal, Stack};
 use fake_xero::XeroUser;
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use reqwest::{RequestBuilder, Response, redirect};
+use reqwest::header::{COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE};
+use reqwest::{Method, RequestBuilder, Response, redirect};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use url::Url;
@@ -27,6 +27,10 @@ pub struct Answered {
     pub status: u16,
     /// Where it is sent, and has not gone.
     pub location: Option<String>,
+    /// All its headers.
+    pub headers: HeaderMap,
+    /// What it would show, as it came.
+    pub text: String,
     /// What it would show; `null` if it is no JSON.
     pub body: Value,
 }
@@ -43,13 +47,20 @@ impl Browser {
         }
     }
 
-    /// Begins to connect a portal. Where to sign in at Xero.
+    /// An operator begins to connect a portal. Where to sign in at Xero.
     pub async fn begin(&mut self, portal: &Portal) -> String {
-        let path = format!("/portals/{}/xero/connection", portal.id);
-        let request = self
-            .http
-            .post(self.url(&path))
-            .bearer_auth(self.stack.token("operator"));
+        let token = self.stack.token("operator");
+        self.begin_with(&token, &portal.id).await
+    }
+
+    /// Somebody else begins to connect a portal. Where to sign in at Xero.
+    pub async fn begin_as(&mut self, account: &Account, portal_id: &str) -> String {
+        self.begin_with(&account.token, portal_id).await
+    }
+
+    async fn begin_with(&mut self, token: &str, portal_id: &str) -> String {
+        let path = format!("/portals/{portal_id}/xero/connection");
+        let request = self.http.post(self.url(&path)).bearer_auth(token);
         authorise_url(&self.send(request).await)
     }
 
@@ -62,6 +73,12 @@ impl Browser {
     /// Goes where Xero has sent it: to the callback.
     pub async fn follow(&mut self, callback: &Url) -> Answered {
         self.send(self.http.get(callback.clone())).await
+    }
+
+    /// The same with other headers: a browser sends its cookies unless these have some.
+    pub async fn follow_with(&mut self, callback: &Url, headers: HeaderMap) -> Answered {
+        let request = self.http.request(Method::GET, callback.clone());
+        self.send(request.headers(headers)).await
     }
 
     /// Connects an organisation of this Xero user's with a portal: begins, allows at Xero, comes back.
@@ -88,17 +105,23 @@ impl Browser {
         let cookies: Vec<String> = cookies
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        let request = match cookies.is_empty() {
-            true => request,
-            false => request.header(COOKIE, cookies.join("; ")),
-        };
-        let answer = request.send().await.unwrap();
+        let mut request = request.build().unwrap();
+        if !cookies.is_empty() && !request.headers().contains_key(COOKIE) {
+            let cookies = HeaderValue::from_str(&cookies.join("; ")).unwrap();
+            request.headers_mut().insert(COOKIE, cookies);
+        }
+        let answer = self.http.execute(request).await.unwrap();
         self.keep_cookies(&answer);
         let location = answer.headers().get(LOCATION);
+        let location = location.map(|location| location.to_str().unwrap().to_owned());
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let text = answer.text().await.unwrap();
         Answered {
-            status: answer.status().as_u16(),
-            location: location.map(|location| location.to_str().unwrap().to_owned()),
-            body: serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null),
+            status,
+            location,
+            headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
         }
     }
 

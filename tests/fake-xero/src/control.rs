@@ -28,6 +28,7 @@ pub(crate) fn routes() -> Router<Fake> {
         .route("/fake/scripts", post(add_script))
         .route("/fake/calls", get(calls))
         .route("/fake/state", get(state))
+        .route("/fake/secrets", get(secrets))
         .route("/fake/clock", post(advance))
         .fallback(unknown)
 }
@@ -174,6 +175,15 @@ async fn state(State(fake): State<Fake>, Query(who): Query<Who>) -> Response {
     }
     let now = world.time(fake.machine(), Some(who.user_id));
     Json(world.state(who.user_id, now)).into_response()
+}
+
+/// Everything that our app was given of the user and that nobody else may see.
+async fn secrets(State(fake): State<Fake>, Query(who): Query<Who>) -> Response {
+    let world = fake.world();
+    if !world.users.contains_key(&who.user_id) {
+        return nobody();
+    }
+    Json(world.secrets(who.user_id)).into_response()
 }
 
 /// Every access token of the user has expired just now.

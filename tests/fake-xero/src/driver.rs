@@ -152,6 +152,11 @@ impl Driver {
         self.ask(&format!("state?user_id={user_id}")).await
     }
 
+    /// Every code and token that our app was given of a user, dead ones too: what nobody else may see.
+    pub async fn secrets(&self, user_id: Uuid) -> Vec<String> {
+        self.ask(&format!("secrets?user_id={user_id}")).await
+    }
+
     /// Every access token of the user has expired.
     pub async fn expire_access(&self, user_id: Uuid) {
         self.do_it(&format!("users/{user_id}/expire_access"), &())

@@ -175,6 +175,18 @@ impl World {
                 .count(),
         }
     }
+
+    /// Codes and tokens of a user, dead ones too.
+    pub(crate) fn secrets(&self, user: Uuid) -> Vec<&str> {
+        let of_user = |consent: &Consent| consent.user == user;
+        let codes = self.codes.iter().filter(|it| of_user(&it.1.consent));
+        let access = self.access.iter().filter(|it| of_user(&it.1.consent));
+        let refresh = self.refresh.iter().filter(|it| of_user(&it.1.consent));
+        let codes = codes.map(|(code, _)| code.as_str());
+        let access = access.map(|(token, _)| token.as_str());
+        let refresh = refresh.map(|(token, _)| token.as_str());
+        codes.chain(access).chain(refresh).collect()
+    }
 }
 
 /// The people as they will be answered: with an id, and employees with a status, unless it is said that they have

@@ -1,12 +1,14 @@
 //! What of Xero's answers is read, and no more: a page of employees carries birth dates and telephone numbers.
 //!
-//! One value that is `null`, of another type, or not what it should be, costs that value and not the answer.
+//! One value that is `null`, of another type, or not what it should be, costs that value and not the answer; but a
+//! status that nobody knows stops somebody from being imported, whatever its type.
 
 use super::api::{Connection, Organisation};
 use super::ids::{AuthEventId, ConnectionId, TenantId};
 use mapping::import::{Employee, EmployeeId};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// A value that may be anything.
 #[derive(Deserialize)]
@@ -31,6 +33,15 @@ where
     T: Deserialize<'de>,
 {
     Perhaps::deserialize(json).map(Perhaps::read)
+}
+
+/// A status. One that is no text is a status that we do not know, and not as if there were none.
+fn status<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(json)? {
+        Value::Null => None,
+        Value::String(status) => Some(status),
+        odd => Some(odd.to_string()),
+    })
 }
 
 /// A list that may be `null`, but not absent: an answer without it is another answer.
@@ -129,7 +140,7 @@ struct EmployeeItem {
     last_name: Option<String>,
     #[serde(default, deserialize_with = "perhaps")]
     email: Option<String>,
-    #[serde(default, deserialize_with = "perhaps")]
+    #[serde(default, deserialize_with = "status")]
     status: Option<String>,
 }
 
@@ -271,7 +282,7 @@ mod tests {
             ),
             (
                 r#"{"EmployeeID":"7","FirstName":{"x":1},"LastName":[2],"Email":3,"Status":true}"#,
-                none(),
+                line([None, None, None, None, Some("true")]),
             ),
             (
                 r#"{"FirstName":"Ann","Email":"","Status":"ON_LEAVE"}"#,

@@ -12,15 +12,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-/// A Xero user who has signed in. No `Debug`: name and address.
+/// A Xero user who has signed in. No `Debug`: an address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The address that they sign in to Xero with, as Xero has it.
     pub email: String,
-    /// As Xero has it.
-    pub first_name: Option<String>,
-    /// As Xero has it.
-    pub last_name: Option<String>,
 }
 
 /// Why an identity is not taken.
@@ -34,6 +30,8 @@ pub(super) enum NotTaken {
     Audience,
     #[error("the token has run out")]
     Expired,
+    #[error("the address is not verified")]
+    Unverified,
 }
 
 #[derive(Deserialize)]
@@ -42,8 +40,8 @@ struct IdentityClaims {
     aud: Audience,
     exp: i64,
     email: String,
-    given_name: Option<String>,
-    family_name: Option<String>,
+    /// Xero does not say it; were it to say no, nobody's address would be proved.
+    email_verified: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -78,10 +76,11 @@ pub(super) fn read(token: &str, app: &XeroApp, now: Timestamp) -> Result<Identit
     if claims.exp <= now.as_second() {
         return Err(NotTaken::Expired);
     }
+    if claims.email_verified == Some(false) {
+        return Err(NotTaken::Unverified);
+    }
     Ok(Identity {
         email: claims.email,
-        first_name: claims.given_name,
-        last_name: claims.family_name,
     })
 }
 
@@ -140,8 +139,6 @@ mod tests {
             "exp": 1_795_344_300,
             "iat": 1_795_344_000,
             "email": "zoe@example.com",
-            "given_name": "Zoë",
-            "family_name": "Ørsted",
         })
     }
 
@@ -154,11 +151,9 @@ mod tests {
     }
 
     #[test]
-    fn whoever_signed_in_is_known_by_address_and_name() {
+    fn whoever_signed_in_is_known_by_their_address() {
         let who = read_at(&good(), 1_795_344_299).ok().unwrap();
         assert_eq!(who.email, "zoe@example.com");
-        assert_eq!(who.first_name.as_deref(), Some("Zoë"));
-        assert_eq!(who.last_name.as_deref(), Some("Ørsted"));
     }
 
     #[test]
@@ -180,7 +175,8 @@ mod tests {
             ("exp", json!(1_795_344_200), Some(Expired)),
             ("exp", json!("soon"), Some(Unreadable)),
             ("email", Value::Null, Some(Unreadable)),
-            ("given_name", Value::Null, None),
+            ("email_verified", json!(true), None),
+            ("email_verified", json!(false), Some(NotTaken::Unverified)),
         ];
         for (claim, value, not_taken) in cases {
             let mut claims = good();

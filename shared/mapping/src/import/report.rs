@@ -1,6 +1,5 @@
 //! What is said of an import when it has ended: the lines that the administrator downloads, in the form of the
-//! feed's ([`crate::report`]), counts, and the first problems. All from the plan and its exceptions, so that it
-//! can be written again after a crash.
+//! feed's ([`crate::report`]), counts, and the first problems. All from the plan and its exceptions.
 
 use super::staff::shown_name;
 use super::{Decision, EmployeeId, ImportPlan, PlannedPerson};
@@ -9,7 +8,6 @@ use crate::identity::UserId;
 use crate::plan::RowCounts;
 use crate::problem::{Problem, ProblemCode};
 use crate::report::{REPORT_COLUMNS, as_one, feed_problem, show, write_line, write_problem};
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// The columns of `rejected.csv`. With those of a user it can be dropped as a file of the feed, once corrected.
@@ -22,8 +20,7 @@ const REJECTED_COLUMNS: [&str; 5] = [
 ];
 
 /// What became of somebody who was to be created and was not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instead {
     /// Somebody else made a user of them, or gave the address to one, in between.
     AlreadyUser(UserId),

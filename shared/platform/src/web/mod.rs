@@ -31,9 +31,11 @@ pub use refusal::{Refusal, status_of};
 pub use routes::{paste, route};
 
 use crate::clock::Clock;
+use crate::failure::CallFailed;
 use crate::metrics::Invocation;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
 use axum::{Extension, Router};
 use lambda_http::lambda_runtime::Diagnostic;
 use lambda_http::request::LambdaRequest;
@@ -42,6 +44,8 @@ use mapping::problem::ProblemCode;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 use std::fmt::Debug;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Answers every request by `routes`, and what they do not know with a refusal.
 ///
@@ -63,6 +67,10 @@ pub async fn serve(
     .await
 }
 
+/// The gateway gives a request up after 30 seconds (API Gateway, quotas). A function whose own time limit is longer ends
+/// it by then too: nobody who was let in is about for longer.
+const REQUEST: Duration = Duration::from_secs(28);
+
 /// The same for a function that others than the gateway invoke too: what is no request is `own`'s.
 ///
 /// # Errors
@@ -74,7 +82,15 @@ pub async fn serve_and<E: Into<Diagnostic> + Debug>(
     routes: Router,
     own: impl AsyncFn(LambdaEvent<Value>) -> Result<(), E>,
 ) -> Result<(), lambda_http::Error> {
-    let adapter = Adapter::from(measured(service, clock, routes));
+    let in_time = from_fn(|request: Request, next: Next| async move {
+        match timeout(REQUEST, next.run(request)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                Refusal::from(CallFailed::new("answer in time", "28 s are over")).into_response()
+            }
+        }
+    });
+    let adapter = Adapter::from(measured(service, clock, routes.layer(in_time)));
     let (adapter, own) = (&adapter, &own);
     lambda_http::lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let malformed = |error: serde_json::Error| Diagnostic {

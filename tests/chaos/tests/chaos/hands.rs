@@ -207,6 +207,29 @@ async fn a_self_invocation_is_an_event_and_can_be_made_to_fail() {
     held.cloud.tear_down().await;
 }
 
+#[tokio::test]
+async fn what_a_function_invokes_is_counted_and_comes_to_nothing_if_a_test_says_so() {
+    let settings = Settings {
+        self_invocations_are_lost: true,
+        neighbour: Some("chaos-neighbour"),
+        ..Settings::default()
+    };
+    let held = Held::start(settings).await;
+    let http = reqwest::Client::new();
+    for name in ["chaos-process-upload", "chaos-neighbour"] {
+        let endpoint = held.lambda.invoke_endpoint();
+        let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
+        let request = http.post(url).header("X-Amz-Invocation-Type", "Event");
+        let answer = request.body(held.event.to_string()).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 202, "{name}");
+    }
+    assert_eq!(held.lambda.self_invocations(), 1);
+    assert_eq!(held.lambda.for_the_neighbour(), vec![held.event.clone()]);
+    assert!(held.lambda.is_idle());
+    assert_eq!(held.lambda.workers(), 0);
+    held.cloud.tear_down().await;
+}
+
 /// Clients that try once, before a proxy.
 struct Proxied {
     cloud: Cloud,
@@ -437,5 +460,21 @@ async fn held_calls_are_done_when_they_are_released_and_held_answers_before() {
     let (put, done) = tokio::join!(own.put_item("held"), held(&own));
     assert_eq!((put, done), (Ok(()), true));
     assert_eq!(own.proxy.held(), 0);
+    own.cloud.tear_down().await;
+}
+
+#[tokio::test]
+async fn the_services_are_told_apart() {
+    let own = Proxied::start().await;
+    let config = own.cloud.config(&own.proxy.endpoint()).into_builder();
+    let config = config.retry_config(RetryConfig::disabled()).build();
+    let pool = aws_sdk_cognitoidentityprovider::Client::new(&config);
+    let pools = pool.list_user_pools().max_results(1);
+    let cognito = |call: &chaos::Call| call.service == "cognito";
+    own.proxy
+        .set(Faults::new(7, 1.0, &[Kind::Throttled]).only(cognito));
+    let error = pools.send().await.unwrap_err().into_service_error();
+    assert!(error.is_too_many_requests_exception());
+    assert_eq!(own.put_item("of another service").await, Ok(()));
     own.cloud.tear_down().await;
 }

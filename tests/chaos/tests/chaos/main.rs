@@ -12,3 +12,4 @@ mod kills;
 mod notices;
 mod portals;
 mod time_limit;
+mod xero;

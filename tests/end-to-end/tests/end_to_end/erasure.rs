@@ -60,7 +60,7 @@ async fn user_id(portal: &Portal, name: &str) -> String {
 }
 
 /// Until nothing is left to erase.
-async fn traces_are_erased(portal: &Portal) -> Traces {
+pub(crate) async fn traces_are_erased(portal: &Portal) -> Traces {
     let begun = Instant::now();
     loop {
         let traces = Traces::of(&portal.stack, &portal.id).await;

@@ -1,8 +1,10 @@
 //! A portal is given up: nothing is left of it but the audit trail, and its neighbours are as they were.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use end_to_end::{Portal, Traces};
+use end_to_end::{Company, Portal, Traces, employee};
+use fake_xero::wire::{Route, Scripted};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 const HEAD: &str = "Email,First,Last,Status,Job,Site";
@@ -267,4 +269,60 @@ async fn an_off_boarding_that_was_cut_off_is_taken_up_by_the_sweep() {
     is_gone(&portal).await;
     let left = Traces::of(&portal.stack, &portal.id).await;
     assert_eq!(left.beside_the_trail().places(), Vec::<&String>::new());
+}
+
+async fn asked_for_connections(company: &Company) -> usize {
+    let calls = company.xero.calls_of(company.owner.user_id).await.calls;
+    let asked = calls.iter().filter(|call| call.route == Route::Connections);
+    asked.count()
+}
+
+/// Its tokens are kept for giving back until Xero has answered, even where nothing else is left of the portal.
+#[tokio::test]
+async fn a_portal_that_is_given_up_gives_its_connection_with_xero_back_and_forgets_who_was_imported()
+ {
+    let company = Company::employing((1..=3).map(employee).collect()).await;
+    let portal = &company.portal;
+    company.import_all().await;
+    company.given_back().await;
+    company.connect().await;
+    portal.rests().await;
+    let owner = company.owner.user_id;
+    assert_eq!(company.xero.state(owner).await.connections.len(), 1);
+    company
+        .xero
+        .script_for_user(owner, Route::Connections, vec![Scripted::status(503); 2])
+        .await;
+    let asked = asked_for_connections(&company).await;
+    portal.call("DELETE", "", None).await.expect(202);
+    for (method, path, body) in [
+        ("GET", "", None),
+        ("GET", "/preview", None),
+        ("POST", "/connection", None),
+        ("POST", "/import", Some(json!({"assign_courses": true}))),
+    ] {
+        let refused = company.call(method, path, body).await;
+        assert_eq!(refused.refused(409).0, "off_boarding", "{method} {path}");
+    }
+    is_gone(portal).await;
+    // Xero is down: the next sweep that finds it due tries again.
+    let begun = Instant::now();
+    while asked_for_connections(&company).await < asked + 2 {
+        assert!(begun.elapsed() < PATIENCE, "not tried");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let kept: Vec<String> = company.kept().await.into_keys().collect();
+    assert!(
+        kept.len() == 1 && kept[0].starts_with("XERO_RETURN#"),
+        "{kept:?}"
+    );
+    portal.make_due(&kept[0], "2026-01-02T03:04:05.678Z").await;
+    company.sweep().await;
+    company.given_back().await;
+    outlive(portal).await;
+    let left = Traces::of(&portal.stack, &portal.id).await;
+    let left = left.naming(&portal.id).beside_the_trail();
+    assert_eq!(left.places(), Vec::<&String>::new());
+    let nobody: BTreeMap<String, String> = BTreeMap::new();
+    assert_eq!(company.kept().await, nobody);
 }

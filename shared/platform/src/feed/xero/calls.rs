@@ -9,10 +9,14 @@ use crate::failure::CallFailed;
 use crate::keys::Key;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
 
-/// How long a turn lasts at most. Longer than the function may wait for all pages of an organisation, so that nobody
-/// takes a turn from somebody who is still asking.
+/// How long a turn lasts at most. Who has it asks no longer than [`ASKED_FOR`]: nobody takes it from somebody who is
+/// still asking.
 const TURN: SignedDuration = SignedDuration::from_secs(90);
+
+/// How long somebody may ask in one turn.
+pub const ASKED_FOR: Duration = Duration::from_secs(80);
 
 /// Our turn to ask an organisation.
 pub struct Calls {
@@ -31,7 +35,8 @@ pub enum Turn {
 }
 
 impl FeedTable {
-    /// Takes the turn to ask an organisation; `owner` is this attempt's own name.
+    /// Takes the turn to ask an organisation. `owner` is a name that nobody else asks by at the same time; whoever has
+    /// the turn by it has it still.
     ///
     /// # Errors
     ///

@@ -2,8 +2,9 @@
 //! were sealed, and nothing here can open them. Who is imported, and what is asked of Xero, is decided elsewhere.
 //!
 //! - `attempts`: `XERO_STATE#<hash>`, somebody on the way to Xero and back.
-//! - `connection`: `XERO`, the connection that the portal has, and its tokens.
+//! - `connection`: `XERO`, the connection that the portal has; `tokens`, what it has of them, sealed.
 //! - `returns`: `XERO_RETURN#<consent>`, connections that are to be given back.
+//! - `users`: `XERO_USER#<id>`, who else has tokens of the same Xero user.
 //! - `imports`: `XERO_IMPORT`, the import that is under way; `XERO_IMPORTED`, what all of them came to.
 //! - `employees`: `XERO_EMPLOYEE#<id>`, which user somebody of Xero's is.
 //! - `calls`: `XERO_ORGANISATION#<id>`, one at a time to an organisation.
@@ -14,15 +15,17 @@ mod connection;
 mod employees;
 mod imports;
 mod returns;
+mod tokens;
+mod users;
 
 pub use attempts::{ATTEMPT_LIFETIME, Attempt, BegunBy};
-pub use calls::{Calls, Turn};
-pub use connection::{
-    CONNECTED_FOR, ChosenOrganisation, Connected, Sealed, SealedTokens, XeroConnection,
-};
+pub use calls::{ASKED_FOR, Calls, Turn};
+pub use connection::{CONNECTED_FOR, ChosenOrganisation, Connecting, XeroConnection};
 pub use employees::{ImportedEmployee, Joined};
 pub use imports::{Begun, ImportRequest, Imported, PendingImport};
-pub use returns::{InUse, XeroReturn};
+pub use returns::XeroReturn;
+pub use tokens::{Connected, Sealed, SealedTokens};
+pub use users::InUse;
 
 use super::{FeedTable, item_of};
 use crate::failure::CallFailed;

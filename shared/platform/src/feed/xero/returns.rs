@@ -43,12 +43,12 @@ pub(super) struct ReturnItem {
 }
 
 impl XeroReturn {
-    pub(super) fn of(connection: XeroConnection, now: Timestamp) -> Self {
+    pub(super) fn of(connection: XeroConnection, due_at: Timestamp) -> Self {
         XeroReturn {
             connection,
-            returned_at: stamp(now),
+            returned_at: stamp(due_at),
             attempts: 0,
-            due_at: stamp(now),
+            due_at: stamp(due_at),
         }
     }
 
@@ -71,23 +71,6 @@ impl XeroReturn {
     }
 }
 
-/// What else is in use of a Xero user, so that it must stay connected.
-#[derive(Default)]
-pub struct InUse {
-    /// Whether anything is. What stays connected is given back with the last of it.
-    pub any: bool,
-    /// Somebody has not chosen an organisation yet: any may be theirs.
-    undecided: bool,
-    tenants: Vec<String>,
-}
-
-impl InUse {
-    /// Whether an organisation is, or may be, one of those.
-    pub fn has(&self, tenant_id: &str) -> bool {
-        self.undecided || self.tenants.iter().any(|it| it == tenant_id)
-    }
-}
-
 impl FeedTable {
     /// The connections of the portal that are to be given back, read consistently.
     ///
@@ -96,14 +79,19 @@ impl FeedTable {
     /// The table could not be read.
     pub async fn xero_returns(&self, portal: PortalId) -> Result<Vec<XeroReturn>, CallFailed> {
         const WHAT: &str = "read what is to be given back to Xero";
-        let answer = self
+        let mut pages = self
             .items_of(portal, XERO_RETURN_PREFIX)
             .consistent_read(true)
-            .send()
-            .await
-            .map_err(CallFailed::sdk(WHAT))?;
-        serde_dynamo::from_items(answer.items.unwrap_or_default())
-            .map_err(CallFailed::malformed(WHAT))
+            .into_paginator()
+            .send();
+        let mut returns = Vec::new();
+        while let Some(page) = pages.next().await {
+            let items = page.map_err(CallFailed::sdk(WHAT))?.items;
+            let items: Vec<XeroReturn> = serde_dynamo::from_items(items.unwrap_or_default())
+                .map_err(CallFailed::malformed(WHAT))?;
+            returns.extend(items);
+        }
+        Ok(returns)
     }
 
     /// Claims a return for one attempt. `false`: it is not due, somebody else has claimed it, or it is done.
@@ -138,27 +126,6 @@ impl FeedTable {
             Err(error) if update_refused(&error) => Ok(false),
             Err(error) => Err(CallFailed::sdk("claim what is to be given back")(error)),
         }
-    }
-
-    /// What must stay connected of the Xero user when a connection is given back.
-    ///
-    /// # Errors
-    ///
-    /// The table could not be read.
-    pub async fn in_use(&self, it: &XeroConnection) -> Result<InUse, CallFailed> {
-        let Some(user) = &it.xero_user else {
-            return Ok(InUse {
-                // Who gave it is not known: others may be theirs.
-                any: true,
-                ..InUse::default()
-            });
-        };
-        let others = self.in_use_of_user(user, &it.consent).await?;
-        Ok(InUse {
-            any: !others.is_empty(),
-            undecided: others.iter().any(|other| other.tenant_id.is_none()),
-            tenants: others.into_iter().filter_map(|it| it.tenant_id).collect(),
-        })
     }
 
     /// Xero has confirmed: the tokens go.
@@ -218,18 +185,5 @@ mod tests {
         let after = |days: i64| now + SignedDuration::from_hours(24 * days);
         assert!(!it.is_hopeless(after(59)));
         assert!(it.is_hopeless(after(60)));
-    }
-
-    #[test]
-    fn what_others_use_stays_connected() {
-        let mut in_use = InUse {
-            any: true,
-            undecided: false,
-            tenants: vec!["t1".to_owned()],
-        };
-        assert!(in_use.has("t1") && !in_use.has("t2"));
-        in_use.undecided = true;
-        assert!(in_use.has("t1") && in_use.has("t2"));
-        assert!(!InUse::default().has("t1"));
     }
 }
