@@ -10,6 +10,7 @@ mod feed_settings;
 mod mapping_sample;
 mod mapping_versions;
 mod off_boarding;
+mod open_hold;
 mod portal;
 mod portals;
 mod problem_codes;

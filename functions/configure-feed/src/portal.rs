@@ -1,6 +1,7 @@
 //! `/portals/{portal_id}`: a portal as an operator sets it up, and the state of its feed.
 
 use crate::context::Context;
+use crate::open_hold::{OpenHold, open_hold};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -101,7 +102,7 @@ pub(crate) struct PortalAnswer {
     off_boarding_since: Option<String>,
 }
 
-/// Whether files are accepted, and by which mapping they are read.
+/// Whether files are accepted, by which mapping they are read, and what of them waits.
 #[derive(Serialize, ToSchema)]
 struct FeedAnswer {
     authorised: bool,
@@ -119,6 +120,9 @@ struct FeedAnswer {
     /// Since when none has come; `null`: nobody is waiting.
     #[schema(required, format = DateTime)]
     overdue_since: Option<String>,
+    /// What waits for a decision.
+    #[schema(required)]
+    held: Option<OpenHold>,
 }
 
 /// A page has to show them all.
@@ -207,6 +211,7 @@ async fn answer(
 ) -> Result<PortalAnswer, Refusal> {
     let mapping = context.feed.mapping(portal_id).await?;
     let awaited = context.feed.awaited(portal_id, &portal).await?;
+    let held = open_hold(context, portal_id, &portal, None).await?;
     let PortalSettings {
         name,
         country,
@@ -245,6 +250,7 @@ async fn answer(
             mapping_version: mapping.map(|mapping| mapping.version),
             expected_by: awaited.expected_by,
             overdue_since: awaited.overdue_since,
+            held,
         },
         off_boarding_since,
     })

@@ -1,13 +1,13 @@
 //! `/portals`: every portal, and how its feed does.
 
 use crate::context::Context;
+use crate::open_hold::{OpenHold, open_hold};
 use axum::Json;
 use axum::extract::{Query, State};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mapping::identity::PortalId;
-use mapping::problem::ProblemCode;
 use platform::failure::CallFailed;
-use platform::feed::{Portal, UploadId, UploadRecord, UploadStatus};
+use platform::feed::{UploadId, UploadRecord, UploadStatus};
 use platform::web::{Operator, Refusal, limit_and_cursor, wire};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -58,20 +58,6 @@ struct LastFile {
     received_at: String,
     #[schema(value_type = wire::UploadStatus)]
     status: UploadStatus,
-}
-
-/// What waits for a decision.
-#[derive(Serialize, ToSchema)]
-struct OpenHold {
-    #[schema(value_type = wire::UploadId)]
-    upload_id: UploadId,
-    disables: u64,
-    creates: u64,
-    #[schema(required, value_type = Option<wire::ProblemCode>)]
-    reason: Option<ProblemCode>,
-    /// When the file goes, and the hold with it.
-    #[schema(format = DateTime)]
-    expires_at: String,
 }
 
 impl From<UploadRecord> for LastFile {
@@ -126,7 +112,7 @@ async fn look_at(
         return Ok(None);
     };
     let last_file = context.feed.last_file(portal_id).await?;
-    let held = held(context, portal_id, &portal, last_file.as_ref()).await?;
+    let held = open_hold(context, portal_id, &portal, last_file.as_ref()).await?;
     let mapping_version = portal.mapping_version();
     let awaited = context.feed.awaited(portal_id, &portal).await?;
     Ok(Some(ListedPortal {
@@ -139,30 +125,5 @@ async fn look_at(
         held,
         overdue_since: awaited.overdue_since,
         off_boarding_since: portal.off_boarding_since,
-    }))
-}
-
-/// The open hold, which is most often the last file's.
-async fn held(
-    context: &Context,
-    portal_id: PortalId,
-    portal: &Portal,
-    last_file: Option<&UploadRecord>,
-) -> Result<Option<OpenHold>, CallFailed> {
-    let Some(hold) = &portal.hold else {
-        return Ok(None);
-    };
-    let last = last_file.filter(|last| last.upload_id == hold.upload_id);
-    let upload = match last {
-        Some(last) => Some(last.clone()),
-        None => context.feed.upload(portal_id, hold.upload_id).await?,
-    };
-    let held = upload.map(|upload| upload.held).unwrap_or_default();
-    Ok(Some(OpenHold {
-        upload_id: hold.upload_id,
-        disables: held.disables,
-        creates: held.creates,
-        reason: held.reason,
-        expires_at: hold.expires_at.clone(),
     }))
 }

@@ -36,12 +36,8 @@ export class Refused extends Error {
   }
 }
 
-const OFFLINE = new Refused(
-  0,
-  null,
-  "Go1 cannot be reached.",
-  "See whether you are connected to the internet, then try again.",
-);
+const offline = () =>
+  new Refused(0, null, "Go1 cannot be reached.", "See whether you are connected to the internet, then try again.");
 
 const SILENT: Record<number, [string, string]> = {
   401: ["Your session has ended.", "Sign in again to go on where you were."],
@@ -71,7 +67,9 @@ export class Api {
   private async call(method: string, path: string, body: Body = {}): Promise<Response> {
     let renewed = false;
     for (;;) {
-      const token = await this.session.token();
+      const token = await this.session.token().catch(() => {
+        throw offline();
+      });
       if (token === null) throw new Refused(401, null, ...SILENT[401]!);
       const headers: Record<string, string> = { authorization: `Bearer ${token}` };
       if (body.json !== undefined) headers["content-type"] = "application/json";
@@ -82,12 +80,14 @@ export class Api {
       try {
         answer = await fetch(api(path), { method, headers, body: sent, cache: "no-store" });
       } catch {
-        throw OFFLINE;
+        throw offline();
       }
       if (answer.ok) return answer;
-      if (answer.status === 401 && !renewed && (await this.session.renew())) {
-        renewed = true;
-        continue;
+      if (answer.status === 401 && !renewed) {
+        renewed = await this.session.renew().catch(() => {
+          throw offline();
+        });
+        if (renewed) continue;
       }
       throw await refusal(answer);
     }
@@ -154,7 +154,7 @@ export async function signUp(company: Schemas["SignUpBody"]): Promise<string> {
   try {
     answer = await fetch(api("/xero/signup"), { method: "POST", headers, body: JSON.stringify(company) });
   } catch {
-    throw OFFLINE;
+    throw offline();
   }
   if (!answer.ok) throw await refusal(answer);
   return ((await answer.json()) as Schemas["AuthoriseUrl"]).authorise_url;
@@ -170,7 +170,7 @@ export function withCursor(path: string, cursor: string | null | undefined): str
 }
 
 /** Puts a file to a link of the feed bucket, and says how far it has come, from 0 to 1. */
-export function putFile(url: string, file: Blob, progress: (part: number) => void): Promise<void> {
+export function putFile(url: string, file: Blob, progress: (part: number) => void, stop: AbortSignal): Promise<void> {
   // `fetch` does not say how much of a body it has sent.
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
@@ -180,6 +180,8 @@ export function putFile(url: string, file: Blob, progress: (part: number) => voi
     request.upload.onprogress = (event) => progress(event.loaded / Math.max(event.total, 1));
     request.onload = () => (request.status === 200 ? done() : broken());
     request.onerror = broken;
+    request.onabort = broken;
+    stop.addEventListener("abort", () => request.abort());
     request.send(file);
   });
 }

@@ -25,7 +25,8 @@ function tower(uploads: Upload[]): { upload: Upload; at: number } | null {
   return { upload: first, at: 1.25 * height(second) };
 }
 
-export function Chart({ uploads }: { uploads: Upload[] }) {
+/** `aside`: there were rehearsals among them, which have changed nobody. */
+export function Chart({ uploads, aside }: { uploads: Upload[]; aside: boolean }) {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const here = place.current;
@@ -52,7 +53,7 @@ export function Chart({ uploads }: { uploads: Upload[] }) {
   return (
     <figure class="chart">
       <figcaption>
-        The last {number(count)} uploads
+        The last {number(count)} uploads{aside && ", rehearsals aside"}
         <span class="legend" aria-hidden="true">
           {SERIES.map(([name, colour]) => (
             <span class={colour.slice(2)}>{name}</span>

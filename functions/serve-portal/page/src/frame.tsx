@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
 import { useAround } from "./loading";
-import { at, HERE, ofPortal } from "./place";
+import { at, HOME, ofPortal } from "./place";
 
 const SCREENS: [string, [string, string][]][] = [
   [
@@ -46,7 +46,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
         Skip to the content
       </a>
       <header class="bar">
-        <a class="brand" href={HERE}>
+        <a class="brand" href={HOME}>
           Go1 <span>integrations</span>
         </a>
         {portal && <span class="of-portal">Portal {portal}</span>}

@@ -1,6 +1,7 @@
 // What a screen asks of the API, and what came of it.
 
 import { createContext } from "preact";
+import { useLocation } from "preact-iso";
 import { useCallback, useContext, useEffect, useRef, useState } from "preact/hooks";
 import { type Api, type PageOf, Refused, withCursor } from "./api";
 import type { Person, Session } from "./session";
@@ -31,6 +32,7 @@ export function asRefused(error: unknown): Refused {
 /** Something that is asked for when a screen appears. */
 export interface Loaded<T> {
   value: T | null;
+  /** Why the last question had no answer; `value` is of before then. */
   trouble: Refused | null;
   /** Asks again, and shows what there is meanwhile. */
   again: () => Promise<void>;
@@ -43,25 +45,48 @@ export function useLoaded<T>(ask: (api: Api) => Promise<T>, about: string): Load
   const [trouble, setTrouble] = useState<Refused | null>(null);
   const wanted = useRef(about);
   wanted.current = about;
+  // What was asked first and is answered last is older than what is shown.
+  const turn = useRef(0);
   const again = useCallback(async () => {
+    const mine = ++turn.current;
+    const isLate = () => wanted.current !== about || turn.current !== mine;
     try {
       const value = await ask(api);
-      // Whoever went on meanwhile is shown nothing of before.
-      if (wanted.current !== about) return;
+      if (isLate()) return;
       setFound({ about, value });
       setTrouble(null);
     } catch (error) {
       const refused = asRefused(error);
       if (refused.status === 401) ended();
-      else if (wanted.current === about) setTrouble(refused);
+      if (!isLate()) setTrouble(refused);
     }
   }, [api, about]);
   useEffect(() => {
     setTrouble(null);
     void again();
   }, [again]);
-  const set = (value: T) => setFound({ about, value });
+  const set = (value: T) => {
+    if (wanted.current !== about) return;
+    turn.current += 1;
+    setFound({ about, value });
+  };
   return { value: found?.about === about ? found.value : null, trouble, again, set };
+}
+
+/** The longest pause between two questions while there is no answer. */
+const LONGEST_PAUSE_MS = 60_000;
+
+/** Asks again and again; more and more rarely while there is no answer. `null`: not at all. */
+export function usePoll(of: Pick<Loaded<unknown>, "value" | "trouble" | "again">, everyMs: number | null): void {
+  const failed = useRef(0);
+  useEffect(() => {
+    failed.current = of.trouble ? failed.current + 1 : 0;
+    // Whoever is not signed in any more is told so once.
+    if (everyMs === null || !(of.value || of.trouble) || of.trouble?.status === 401) return;
+    const pause = Math.max(everyMs, Math.min(everyMs * 2 ** failed.current, LONGEST_PAUSE_MS));
+    const timer = setTimeout(() => void of.again(), pause);
+    return () => clearTimeout(timer);
+  }, [of.value, of.trouble, everyMs]);
 }
 
 /** A list that is read page by page. */
@@ -70,26 +95,55 @@ export interface Listed<T> extends Loaded<PageOf<T>> {
   loadingMore: boolean;
 }
 
-export function useList<T>(path: string): Listed<T> {
+/** With `id`, asking again brings the first page up to date, and the others stay. */
+export function useList<T>(path: string, id?: (item: T) => string): Listed<T> {
   const { api, ended } = useAround();
-  const first = useLoaded<PageOf<T>>((api) => api.get(path), path);
+  const shown = useRef<{ path: string; page: PageOf<T> } | null>(null);
+  const first = useLoaded<PageOf<T>>(async (api) => {
+    const page: PageOf<T> = await api.get(path);
+    const before = shown.current?.path === path ? shown.current.page : null;
+    return before && id ? merged(page, before, id) : page;
+  }, path);
+  shown.current = first.value && { path, page: first.value };
+  const wanted = useRef(path);
+  wanted.current = path;
   const [loadingMore, setLoadingMore] = useState(false);
-  const [trouble, setTrouble] = useState<Refused | null>(null);
-  const cursor = first.value?.cursor;
+  const [trouble, setTrouble] = useState<{ path: string; of: Refused } | null>(null);
   const more = async () => {
+    if (loadingMore || !shown.current) return;
     setLoadingMore(true);
     try {
-      const next: PageOf<T> = await api.get(withCursor(path, cursor));
-      first.set({ items: [...(first.value?.items ?? []), ...next.items], cursor: next.cursor ?? null });
-      setTrouble(null);
+      const next: PageOf<T> = await api.get(withCursor(path, shown.current.page.cursor));
+      if (wanted.current === path && shown.current) {
+        first.set({ items: [...shown.current.page.items, ...next.items], cursor: next.cursor ?? null });
+        setTrouble(null);
+      }
     } catch (error) {
       const refused = asRefused(error);
       if (refused.status === 401) ended();
-      else setTrouble(refused);
+      setTrouble({ path, of: refused });
     }
     setLoadingMore(false);
   };
-  return { ...first, trouble: first.trouble ?? trouble, more: cursor ? more : null, loadingMore };
+  const again = async () => {
+    setTrouble(null);
+    await first.again();
+  };
+  return {
+    ...first,
+    again,
+    trouble: first.trouble ?? (trouble?.path === path ? trouble.of : null),
+    more: first.value?.cursor ? more : null,
+    loadingMore,
+  };
+}
+
+function merged<T>(first: PageOf<T>, before: PageOf<T>, id: (item: T) => string): PageOf<T> {
+  const now = new Set(first.items.map(id));
+  const older = before.items.filter((item) => !now.has(id(item)));
+  // Nothing in common: there may be others between the two.
+  if (older.length === before.items.length) return first;
+  return { items: [...first.items, ...older], cursor: before.cursor ?? null };
 }
 
 /** Something that a person does: whether it is under way, and why it was refused. */
@@ -105,7 +159,11 @@ export function useDeed(): Deed {
   const { ended } = useAround();
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<Refused | null>(null);
+  const underWay = useRef(false);
   const run = async (what: () => Promise<void>) => {
+    // A second click comes before the button is shown to be busy.
+    if (underWay.current) return false;
+    underWay.current = true;
     setBusy(true);
     setTrouble(null);
     try {
@@ -114,13 +172,50 @@ export function useDeed(): Deed {
     } catch (error) {
       const refused = asRefused(error);
       if (refused.status === 401) ended();
-      else setTrouble(refused);
+      setTrouble(refused);
       return false;
     } finally {
+      underWay.current = false;
       setBusy(false);
     }
   };
   return { busy, trouble, run, forget: () => setTrouble(null) };
+}
+
+/** Goes to another screen; whoever has left this one meanwhile stays where they are. */
+export function useGo(): (path: string) => void {
+  const { route } = useLocation();
+  const here = useRef(true);
+  useEffect(() => {
+    here.current = true;
+    return () => {
+      here.current = false;
+    };
+  }, []);
+  return (path) => {
+    if (here.current) route(path);
+  };
+}
+
+/** Asks before this page is left. `null`: nothing would be lost. */
+export function useStaying(question: string | null): void {
+  useEffect(() => {
+    if (question === null) return;
+    const unload = (event: BeforeUnloadEvent) => event.preventDefault();
+    // Before the router hears of it.
+    const click = (event: MouseEvent) => {
+      const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
+      if (!link || confirm(question)) return;
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    addEventListener("beforeunload", unload);
+    addEventListener("click", click, true);
+    return () => {
+      removeEventListener("beforeunload", unload);
+      removeEventListener("click", click, true);
+    };
+  }, [question]);
 }
 
 /** The title of the window, as the screen's heading. */

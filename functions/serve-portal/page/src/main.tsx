@@ -2,21 +2,21 @@
 
 import "@picocss/pico/css/pico.min.css";
 import "./look.css";
-import { render } from "preact";
+import { type ComponentType, render } from "preact";
 import { LocationProvider, Route, Router, useLocation } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Api } from "./api";
 import { Frame } from "./frame";
 import { AroundContext, useAround, useTitle } from "./loading";
 import { Heading, Notice } from "./parts";
-import { at, HERE, ofPortal } from "./place";
+import { at, HOME, ofPortal } from "./place";
 import { Audit } from "./screens/audit";
 import { Credentials } from "./screens/credentials";
 import { FeedSettings } from "./screens/feed-settings";
 import { DataMapping } from "./screens/mapping";
 import { Overview } from "./screens/overview";
 import { Portals } from "./screens/portals";
-import { SignIn } from "./screens/sign-in";
+import { SessionEnded, SignIn } from "./screens/sign-in";
 import { SignUp } from "./screens/sign-up";
 import { OneUpload } from "./screens/upload";
 import { Uploads } from "./screens/uploads";
@@ -50,7 +50,7 @@ function Lost() {
   return (
     <Frame>
       <Heading title="There is no such page">
-        The address may be mistyped, or the page may have moved. <a href={HERE}>Go to the start</a>.
+        The address may be mistyped, or the page may have moved. <a href={HOME}>Go to the start</a>.
       </Heading>
     </Frame>
   );
@@ -62,36 +62,77 @@ function begin(): void {
   document.getElementById("content")?.focus({ preventScroll: true });
 }
 
+/** What the API takes in the place of each. */
+const SHAPES = {
+  portal: /^[1-9]\d{0,11}$/,
+  upload: /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/,
+  user: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+};
+
+type Named = Partial<Record<keyof typeof SHAPES, string>>;
+
+/** A screen, if what the address names could be there. */
+function checked<P extends Named>(Screen: ComponentType<P>) {
+  const names = Object.keys(SHAPES) as (keyof typeof SHAPES)[];
+  return (props: Named) => {
+    const fits = names.every((name) => props[name] === undefined || SHAPES[name].test(props[name]));
+    // The router gives what the screen's path names.
+    return fits ? <Screen {...(props as P)} /> : <Lost />;
+  };
+}
+
+const SCREENS = {
+  "": checked(Overview),
+  "/mapping": checked(DataMapping),
+  "/credentials": checked(Credentials),
+  "/settings": checked(FeedSettings),
+  "/uploads": checked(Uploads),
+  "/uploads/:upload": checked(OneUpload),
+  "/xero": checked(XeroOverview),
+  "/xero/import": checked(XeroImport),
+  "/xero/settings": checked(XeroSettings),
+  "/users": checked(Users),
+  "/users/:user": checked(OneUser),
+  "/audit": checked(Audit),
+};
+
 function Page({ session }: { session: Session }) {
   const [ended, setEnded] = useState(false);
-  const person = session.person;
+  // Kept when the session ends: what somebody has typed stays to be seen.
+  const [person] = useState(session.person);
+  const around = useMemo(
+    () => person && { session, person, api: new Api(session), ended: () => setEnded(true) },
+    [session, person],
+  );
   if (!person && location.pathname === at("/signup")) return <SignUp />;
-  if (!person || ended) return <SignIn session={session} ended={ended} />;
-  const around = { session, person, api: new Api(session), ended: () => setEnded(true) };
+  if (!around) return <SignIn session={session} />;
   return (
     <AroundContext.Provider value={around}>
-      <LocationProvider scope={HERE.slice(0, -1)}>
+      {ended && <SessionEnded session={session} later={() => setEnded(false)} />}
+      <LocationProvider scope={HOME}>
         <Router onRouteChange={begin}>
           <Route path={at("/")} component={Home} />
           <Route path={at("/portals")} component={Portals} />
-          <Route path={at("/portals/:portal")} component={Overview} />
-          <Route path={at("/portals/:portal/mapping")} component={DataMapping} />
-          <Route path={at("/portals/:portal/credentials")} component={Credentials} />
-          <Route path={at("/portals/:portal/settings")} component={FeedSettings} />
-          <Route path={at("/portals/:portal/uploads")} component={Uploads} />
-          <Route path={at("/portals/:portal/uploads/:upload")} component={OneUpload} />
-          <Route path={at("/portals/:portal/xero")} component={XeroOverview} />
-          <Route path={at("/portals/:portal/xero/import")} component={XeroImport} />
-          <Route path={at("/portals/:portal/xero/settings")} component={XeroSettings} />
-          <Route path={at("/portals/:portal/users")} component={Users} />
-          <Route path={at("/portals/:portal/users/:user")} component={OneUser} />
-          <Route path={at("/portals/:portal/audit")} component={Audit} />
+          {Object.entries(SCREENS).map(([screen, component]) => (
+            <Route path={at(`/portals/:portal${screen}`)} component={component} />
+          ))}
           <Route default component={Lost} />
         </Router>
       </LocationProvider>
     </AroundContext.Provider>
   );
 }
+
+// A page that the browser has kept is of before, perhaps of somebody who has signed out.
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+
+// What looks like a button is worked like one.
+addEventListener("keydown", (event) => {
+  const link = event.key === " " && event.target instanceof HTMLElement && event.target.closest("a[role=button]");
+  if (!(link instanceof HTMLElement)) return;
+  event.preventDefault();
+  link.click();
+});
 
 const place = document.getElementById("page")!;
 try {

@@ -1,10 +1,11 @@
 // Columns of a sample, matched to Go1 fields, and how its first rows would arrive. Nothing here asks the API.
 
 import { useState } from "preact/hooks";
-import type { Field, Inspection, Mapping, Schemas } from "./api";
+import type { Field, Inspection, Mapping, Portal, Schemas } from "./api";
 import type { Deed } from "./loading";
 import { Heading, Notice, Table, Trouble } from "./parts";
 import { arrival, type Row } from "./sample";
+import { held as heldPeople } from "./words";
 
 /** A sample, and what the API says of it. */
 export interface Sample {
@@ -18,8 +19,9 @@ export type Matched = Schemas["MappingBody"];
 interface MatchingProps {
   fields: Field[];
   sample: Sample;
-  /** The mapping in use, whose choices are offered again. */
+  /** The mapping in use, or that was in use before a reset: its choices are offered again. */
   before: Mapping | null;
+  held: Portal["feed"]["held"];
   saving: Deed;
   done: (matched: Matched) => void;
   back: () => void;
@@ -33,7 +35,18 @@ const HELP: Record<string, string> = {
   external_id: "An identifier that stays when somebody's email address changes.",
 };
 
-export function Matching({ fields, sample, before, saving, done, back }: MatchingProps) {
+/** What a change of the mapping or of the authorisation ends. */
+export function Dropped({ held }: { held: Portal["feed"]["held"] }) {
+  if (!held) return null;
+  return (
+    <p>
+      <strong>A file waits for your decision now, and that ends with this:</strong> {heldPeople(held)} by it, and will
+      not be, unless a later file says so again.
+    </p>
+  );
+}
+
+export function Matching({ fields, sample, before, held, saving, done, back }: MatchingProps) {
   const { columns, suggested, problems } = sample.inspection;
   const [column, setColumn] = useState<Record<string, string>>(() =>
     Object.fromEntries(suggested.map(({ field, column }) => [field, column])),
@@ -41,12 +54,14 @@ export function Matching({ fields, sample, before, saving, done, back }: Matchin
   const [clears, setClears] = useState<Record<string, boolean>>(() =>
     Object.fromEntries((before?.fields ?? []).map(({ field, on_empty }) => [field, on_empty === "clear"])),
   );
-  const [identity, setIdentity] = useState<Schemas["IdentifyBy"]>(before?.identity ?? "email");
   const [autoDisable, setAutoDisable] = useState(before?.auto_disable ?? false);
   const [asked, setAsked] = useState(false);
 
-  const byExternalId = identity === "external_id";
   const hasExternalId = fields.some(({ name }) => name === "external_id");
+  // Go1 may have taken external IDs away since.
+  const identityBefore = hasExternalId ? before?.identity : undefined;
+  const [identity, setIdentity] = useState<Schemas["IdentifyBy"]>(identityBefore ?? "email");
+  const byExternalId = identity === "external_id";
   // It means something as the identity only.
   const offered = fields.filter(({ name }) => name !== "external_id" || byExternalId);
   const isRequired = (field: Field) => field.required || field.name === "external_id";
@@ -106,11 +121,11 @@ export function Matching({ fields, sample, before, saving, done, back }: Matchin
       )}
       <div aria-live="polite">
         {missing.length > 0 ? (
-          <Notice tone={asked ? "bad" : "attention"} title="Still to be matched:">
+          <Notice tone={asked ? "bad" : "attention"} title="Still to be matched:" inLive>
             <p>{missing.map((field) => field.label).join(", ")}</p>
           </Notice>
         ) : (
-          <Notice tone="good" title="All required fields are matched." />
+          <Notice tone="good" title="All required fields are matched." inLive />
         )}
       </div>
       <section aria-label="Go1 fields">
@@ -166,16 +181,21 @@ export function Matching({ fields, sample, before, saving, done, back }: Matchin
             {sample.rows.map((row) => (
               <tr>
                 {matched.map((field) => (
-                  <Cell of={arrival(field.name, row[column[field.name]!.trim()])} clears={clears[field.name] ?? false} />
+                  <Cell
+                    of={arrival(field.name, row[column[field.name]!.trim()])}
+                    required={isRequired(field)}
+                    clears={clears[field.name] ?? false}
+                  />
                 ))}
               </tr>
             ))}
           </Table>
         </>
       )}
+      <Dropped held={held} />
       <Trouble of={saving.trouble} />
       <div class="actions">
-        <button type="button" class="secondary outline" onClick={back}>
+        <button type="button" class="secondary outline" disabled={saving.busy} onClick={back}>
           Back
         </button>
         <button type="submit" aria-busy={saving.busy} disabled={saving.busy}>
@@ -186,9 +206,10 @@ export function Matching({ fields, sample, before, saving, done, back }: Matchin
   );
 }
 
-function Cell({ of, clears }: { of: ReturnType<typeof arrival>; clears: boolean }) {
+function Cell({ of, required, clears }: { of: ReturnType<typeof arrival>; required: boolean; clears: boolean }) {
   if ("text" in of) return <td>{of.text}</td>;
   if ("wrong" in of) return <td class="wrong">{of.wrong}</td>;
+  if (required) return <td class="wrong">missing</td>;
   return <td class="quiet">{clears ? "cleared" : "empty"}</td>;
 }
 

@@ -21,10 +21,18 @@ export function Heading({ title, children, beside }: Children & { title: string;
   );
 }
 
+type NoticeProps = Children & {
+  tone: Tone;
+  title?: string;
+  /** What is around it is told as it changes: it would be told twice. */
+  inLive?: boolean;
+};
+
 /** Something to be noticed, in a colour that says how much. */
-export function Notice({ tone, title, children }: Children & { tone: Tone; title?: string }) {
+export function Notice({ tone, title, inLive = false, children }: NoticeProps) {
+  const role = tone === "bad" ? "alert" : "status";
   return (
-    <div class={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
+    <div class={`notice ${tone}`} role={inLive ? undefined : role}>
       {title && <strong>{title}</strong>}
       {children && <div>{children}</div>}
     </div>
@@ -72,15 +80,24 @@ export function UploadState({ of }: { of: Upload["status"] }) {
   return <Badge tone={tone}>{words}</Badge>;
 }
 
+type TableProps = Children & {
+  label: string;
+  head: ComponentChildren[];
+  /** How many of the last columns are numbers. */
+  numbers?: number;
+};
+
 /** A table that is scrolled sideways by itself where it is too wide. */
-export function Table({ label, head, children }: Children & { label: string; head: ComponentChildren[] }) {
+export function Table({ label, head, numbers = 0, children }: TableProps) {
   return (
     <div class="table" role="region" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>
-            {head.map((cell) => (
-              <th scope="col">{cell}</th>
+            {head.map((cell, at) => (
+              <th scope="col" class={at < head.length - numbers ? undefined : "number"}>
+                {cell}
+              </th>
             ))}
           </tr>
         </thead>
@@ -94,17 +111,32 @@ export function Table({ label, head, children }: Children & { label: string; hea
 export function More({ of }: { of: Pick<Listed<unknown>, "more" | "loadingMore"> }) {
   if (!of.more) return null;
   return (
-    <button type="button" class="secondary outline more" aria-busy={of.loadingMore} onClick={() => void of.more?.()}>
+    <button
+      type="button"
+      class="secondary outline more"
+      aria-busy={of.loadingMore}
+      disabled={of.loadingMore}
+      onClick={() => void of.more?.()}
+    >
       Show more
     </button>
   );
 }
 
+interface CopiedProps {
+  label: string;
+  value: string;
+  block?: boolean;
+  /** It was copied, or is selected to be. */
+  copied?: () => void;
+}
+
 /** A value to be copied elsewhere. */
-export function Copied({ label, value, block = false }: { label: string; value: string; block?: boolean }) {
+export function Copied({ label, value, block = false, copied: done }: CopiedProps) {
   const [copied, setCopied] = useState(false);
   const shown = useRef<HTMLElement>(null);
   const copy = async () => {
+    done?.();
     try {
       await navigator.clipboard.writeText(value);
     } catch {
@@ -152,16 +184,35 @@ export function Question({
   const dialog = useRef<HTMLDialogElement>(null);
   const titled = useId();
   useEffect(() => {
+    const opener = document.activeElement;
     dialog.current?.showModal();
+    return () =>
+      requestAnimationFrame(() => {
+        // A question that was answered is gone at once, and the browser gives the focus to nobody.
+        if (document.activeElement !== document.body) return;
+        const there = opener instanceof HTMLElement && opener.isConnected ? opener : document.getElementById("content");
+        there?.focus({ preventScroll: true });
+      });
   }, []);
   return (
-    <dialog ref={dialog} aria-labelledby={titled} onClose={onNo}>
+    <dialog
+      ref={dialog}
+      aria-labelledby={titled}
+      // What is being carried out cannot be cancelled any more.
+      onCancel={(event) => deed.busy && event.preventDefault()}
+      onClose={() => (deed.busy ? dialog.current?.showModal() : onNo())}
+    >
       <article>
         <h2 id={titled}>{title}</h2>
         {children}
         <Trouble of={deed.trouble} />
         <footer>
-          <button type="button" class="secondary outline" onClick={() => dialog.current?.close()}>
+          <button
+            type="button"
+            class="secondary outline"
+            disabled={deed.busy}
+            onClick={() => dialog.current?.close()}
+          >
             Cancel
           </button>
           <button type="button" class={harm ? "harm" : ""} aria-busy={deed.busy} disabled={deed.busy} onClick={onYes}>

@@ -4,12 +4,15 @@
 /** The page's own path, with a slash at its end. serve-portal writes it into `base`, as the request came. */
 export const HERE = new URL(document.baseURI).pathname;
 
+/** The page's first address. The gateway has no route to it with a slash at its end. */
+export const HOME = HERE.slice(0, -1);
+
 /** The address that the user pool sends the browser back to: that of the page, as the stack names it. */
-export const CALLBACK = new URL(HERE.slice(0, -1), location.origin).href;
+export const CALLBACK = new URL(HOME, location.origin).href;
 
 /** A path of the page, from one that begins with a slash. */
 export function at(path: string): string {
-  return HERE.slice(0, -1) + path;
+  return HOME + path;
 }
 
 /** An address of the API, from a path that begins with a slash. */

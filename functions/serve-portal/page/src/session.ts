@@ -1,8 +1,8 @@
 // Who is signed in, by the user pool's own pages: authorisation code with PKCE. Tokens are in sessionStorage, which
 // ends with the tab, and in no cookie.
 
-import { UserManager, WebStorageStateStore, type User, type UserManagerSettings } from "oidc-client-ts";
-import { CALLBACK, HERE } from "./place";
+import { ErrorResponse, UserManager, WebStorageStateStore, type User, type UserManagerSettings } from "oidc-client-ts";
+import { CALLBACK, HERE, HOME } from "./place";
 
 /** What serve-portal says of the stack. */
 interface Config {
@@ -39,17 +39,23 @@ export class Session {
     const manager = new UserManager(settings(config));
     const query = new URLSearchParams(location.search);
     if (!query.has("state") || !(query.has("code") || query.has("error"))) {
-      const user = await manager.getUser();
-      return new Session(manager, config, user && !user.expired ? user : null);
+      const session = new Session(manager, config, await manager.getUser());
+      // Without a connection that is tried again with the first call.
+      if (session.user?.expired) await session.renew().catch(() => false);
+      if (!query.has("code")) return session;
+      // From the page where a password is changed: its code belongs to nothing that was begun here.
+      history.replaceState(null, "", HOME);
+      if (!session.user) await session.signIn();
+      return session;
     }
     try {
       const user = await manager.signinCallback();
-      const back = typeof user?.state === "string" && user.state.startsWith(HERE) ? user.state : HERE;
+      const back = typeof user?.state === "string" && user.state.startsWith(HERE) ? user.state : HOME;
       history.replaceState(null, "", back);
       return new Session(manager, config, user ?? null);
     } catch {
       // A code works once: whoever reloads the address, or comes back late, signs in again.
-      history.replaceState(null, "", HERE);
+      history.replaceState(null, "", HOME);
       const user = await manager.getUser();
       return new Session(manager, config, user, user === null);
     }
@@ -73,13 +79,26 @@ export class Session {
     return this.user?.id_token ?? null;
   }
 
-  /** A new token for an old one, if the issuer gives one. */
-  async renew(): Promise<boolean> {
+  private renewal: Promise<boolean> | null = null;
+
+  /** A new token for an old one, if the issuer gives one. Throws if the issuer cannot be asked. */
+  renew(): Promise<boolean> {
+    // Calls go out several at a time, and what renews a token may work once.
+    this.renewal ??= this.renewed().finally(() => (this.renewal = null));
+    return this.renewal;
+  }
+
+  private async renewed(): Promise<boolean> {
+    const before = this.user;
+    let user: User | null = null;
     try {
-      this.user = this.user?.refresh_token ? await this.manager.signinSilent() : null;
-    } catch {
-      this.user = null;
+      user = before?.refresh_token ? await this.manager.signinSilent() : null;
+    } catch (error) {
+      // Of a lost connection nothing is known about the session.
+      if (!(error instanceof ErrorResponse)) throw error;
     }
+    // Somebody may have signed out meanwhile.
+    this.user = this.user && user;
     if (!this.user) await this.manager.removeUser();
     return this.user !== null;
   }
@@ -92,9 +111,12 @@ export class Session {
   /** Ends the session here and at the user pool. */
   async signOut(): Promise<void> {
     const { sign_in_url, client_id } = this.config;
+    this.user = null;
+    // What cannot be revoked now ends by itself.
+    await this.manager.revokeTokens(["refresh_token"]).catch(() => undefined);
     await this.manager.removeUser();
     if (sign_in_url === null) {
-      location.assign(HERE);
+      location.assign(HOME);
       return;
     }
     const query = new URLSearchParams({ client_id, logout_uri: CALLBACK });
@@ -126,6 +148,7 @@ function settings({ issuer, sign_in_url, client_id }: Config): UserManagerSettin
     stateStore: store,
     monitorSession: false,
     automaticSilentRenew: false,
+    requestTimeoutInSeconds: 10,
   };
   if (sign_in_url === null) return common;
   // The user pool's own description names these for the pool's domain, but only at another address.
@@ -133,6 +156,7 @@ function settings({ issuer, sign_in_url, client_id }: Config): UserManagerSettin
     issuer,
     authorization_endpoint: `${sign_in_url}/oauth2/authorize`,
     token_endpoint: `${sign_in_url}/oauth2/token`,
+    revocation_endpoint: `${sign_in_url}/oauth2/revoke`,
   };
   // Alone, it gives all that the client may read. With another beside it, a user pool leaves out what belongs to
   // neither: the portal.

@@ -1,4 +1,4 @@
-// How values are said: dates and numbers by the browser's settings, states in words. No markup.
+// How values are said: dates and numbers by the browser's settings, words in English. No markup.
 
 import type { Schemas, Upload } from "./api";
 
@@ -6,7 +6,7 @@ const numbers = new Intl.NumberFormat();
 const percents = new Intl.NumberFormat(undefined, { style: "percent" });
 const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const days = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 export const number = (value: number) => numbers.format(value);
 export const percent = (value: number) => percents.format(value / 100);
@@ -15,6 +15,14 @@ export const day = (iso: string) => days.format(new Date(iso));
 
 /** One of them, several of them. */
 export const several = (count: number, one: string, many: string) => `${number(count)} ${count === 1 ? one : many}`;
+
+/** What waits for a decision, in a sentence. */
+export function held({ disables, creates }: { disables: number; creates: number }): string {
+  const inactive = several(disables, "person would be made inactive", "people would be made inactive");
+  const created = several(creates, "would be created", "would be created");
+  if (creates === 0) return inactive;
+  return disables === 0 ? `${several(creates, "person", "people")} would be created` : `${inactive}, and ${created}`;
+}
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["day", 86_400],

@@ -92,8 +92,8 @@ export function people(numbers, of) {
 const ENDS = ["completed", "completed_with_problems", "held", "rejected", "failed"];
 
 /** Puts a file as a script would, and waits for its end. */
-export async function feed(portalId, name, text) {
-  const link = await api("POST", `/portals/${portalId}/uploads`, { file_name: name });
+export async function feed(portalId, name, text, { rehearsal = false } = {}) {
+  const link = await api("POST", `/portals/${portalId}/uploads`, { file_name: name, rehearsal });
   await answeredPut(await fetch(link.url, { method: link.method, body: text }));
   for (let tries = 0; tries < 300; tries++) {
     const { items } = await api("GET", `/portals/${portalId}/uploads`);

@@ -53,6 +53,22 @@ test("who signs out is signed out", async () => {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByRole("heading", { name: "Sign in to your portal" }).waitFor();
   assert.equal(await page.evaluate(() => Object.values(sessionStorage).join("").includes("id_token")), false);
+  // Back is to nothing of before.
+  await page.goBack();
+  await page.getByRole("heading", { name: "Sign in to your portal" }).waitFor();
+  assert.equal(await page.getByText(administrator.email).count(), 0);
+});
+
+test("who signs out gives back what renews a session", async () => {
+  const { id, administrator } = await portal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}`);
+  const revoked = page.waitForRequest(/\/oauth2\/revoke$/);
+  await page.getByText(administrator.email).first().click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  const sent = new URLSearchParams((await revoked).postData());
+  assert.equal(sent.get("token_type_hint"), "refresh_token");
+  assert.ok(sent.get("token"));
 });
 
 test("a session that has ended is begun anew where it was", async () => {
@@ -60,6 +76,8 @@ test("a session that has ended is begun anew where it was", async () => {
   const page = await open();
   await signIn(page, administrator, `/portals/${id}/audit`);
   await page.getByRole("heading", { name: "Audit" }).waitFor();
+  await page.goto(`${PAGE}/portals/${id}/settings`);
+  await page.getByLabel("Email addresses, one a line").fill("typed@northwind.example");
   // As after the token's hours, when the pool gives no other either.
   await page.route("**/portals/**", (route) =>
     route.request().headers().authorization
@@ -67,6 +85,11 @@ test("a session that has ended is begun anew where it was", async () => {
       : route.continue(),
   );
   await page.route("**/oauth2/token", (route) => route.fulfill({ status: 400, json: { error: "invalid_grant" } }));
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
+  // What was typed is there still, to be copied.
+  await page.getByRole("button", { name: "Not yet" }).click();
+  assert.equal(await page.getByLabel("Email addresses, one a line").inputValue(), "typed@northwind.example");
   await page.getByRole("link", { name: "Users" }).click();
   await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
   await screen(page, "session-ended");
@@ -101,6 +124,44 @@ test("a token that the API does not take any more is renewed without a word", as
   await page.getByText("set the portal up").waitFor();
   assert.deepEqual(asked, ["refresh_token"]);
   assert.equal(refused.length, 1);
+});
+
+test("a connection that is lost ends no session, and one renewal is enough for all", async () => {
+  const { id, administrator } = await portal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}/audit`);
+  await page.getByText("set the portal up").waitFor();
+  let token;
+  await page.route("**/portals/**", (route) => {
+    const { authorization } = route.request().headers();
+    if (!authorization || token) return route.continue();
+    return route.fulfill({ status: 401, json: { message: "Unauthorized" } });
+  });
+  await page.route("**/oauth2/token", (route) => route.abort());
+  await page.getByRole("navigation").getByRole("link", { name: "Overview" }).first().click();
+  await page.getByText("Go1 cannot be reached.").waitFor();
+  assert.equal(await page.getByRole("dialog").count(), 0);
+  await page.unroute("**/oauth2/token");
+  let asked = 0;
+  await page.route("**/oauth2/token", async (route) => {
+    asked += 1;
+    await new Promise((done) => setTimeout(done, 300));
+    token = await page.evaluate(() => {
+      const key = Object.keys(sessionStorage).find((key) => key.startsWith("oidc.user:"));
+      return JSON.parse(sessionStorage.getItem(key)).id_token;
+    });
+    return route.fulfill({ json: { id_token: token, access_token: "renewed", token_type: "Bearer", expires_in: 3600 } });
+  });
+  // The overview asks three things at the same time.
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "Northwind Traders" }).waitFor();
+  assert.equal(asked, 1);
+});
+
+test("who comes from changing a password signs in with it", async () => {
+  const page = await open();
+  await page.goto(`${PAGE}?code=of-nothing-that-was-begun-here`);
+  await page.getByLabel("Username").waitFor();
 });
 
 test("a way back from signing in that is none says so", async () => {
@@ -198,6 +259,10 @@ test("an address that nothing is at says so", async () => {
   const page = await open();
   await signIn(page, administrator, `/portals/${id}/nothing`);
   await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+  for (const path of ["/portals/0", "/portals/12%2F..%2F13/users", `/portals/${id}/uploads/nothing`, `/portals/${id}/users/1`]) {
+    await page.goto(PAGE + path);
+    await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+  }
   await page.goto(`${PAGE}/portals/${id}/uploads/01KAPTA7HZ0000000000000000`);
   await page.getByRole("alert").waitFor();
 });

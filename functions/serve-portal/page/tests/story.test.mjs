@@ -97,6 +97,8 @@ test("who has never heard of S3 gets from signing in to the report of a first fi
   assert.equal(await figure(page, "Created").innerText(), "2");
   assert.equal(await figure(page, "Not processed").innerText(), "1");
   await page.getByText("Correct the address; one address in the cell and nothing else.").waitFor();
+  // With auto-disable, nobody should send the corrected rows alone.
+  await page.getByText("a file with only these rows would make everybody else inactive").waitFor();
   await screen(page, "upload");
   for (const [button, text] of [
     ["Download the report", /^row,identity,outcome,/],
@@ -133,12 +135,15 @@ test("held disables show who they are about, and are done when they are approved
   const missing = everybody.slice(12).map((at) => `Person${at}`);
   assert.deepEqual(shown.slice(1).map((text) => /Person\d+/.exec(text)[0]).sort(), missing.sort());
   await screen(page, "held");
-  await page.getByRole("button", { name: "Approve" }).click();
+  // A long list is decided above it, too.
+  assert.equal(await page.getByRole("button", { name: "Approve" }).count(), 2);
+  assert.equal(await page.getByRole("button", { name: "Process again" }).count(), 0);
+  await page.getByRole("button", { name: "Approve" }).first().click();
   await screen(page, "held-question");
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.equal((await api("GET", `/portals/${id}/uploads/${held.upload_id}`)).status, "held");
-  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByRole("button", { name: "Approve" }).first().click();
   await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
   await page.getByText("28 changes that had been held back were approved.").waitFor();
   await heading(page, "What it did");
@@ -152,7 +157,7 @@ test("rejected, nobody of them is made inactive", async () => {
   const { upload_id } = await feed(id, "few.csv", people([0, 1], id));
   const page = await open();
   await signIn(page, administrator, `/portals/${id}/uploads/${upload_id}`);
-  await page.getByRole("button", { name: "Reject" }).click();
+  await page.getByRole("button", { name: "Reject" }).first().click();
   await page.getByRole("dialog").getByRole("button", { name: "Reject" }).click();
   await page.getByText("28 changes that had been held back were rejected, and not made.").waitFor();
   const { items } = await api("GET", `/portals/${id}/users?limit=100`);
@@ -187,8 +192,11 @@ test("a mapping is reset and matched anew, and the credentials stay", async () =
   await page.getByRole("button", { name: "Reset" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Reset" }).click();
   await page.locator("input[type=file]").setInputFiles(csv("sample.csv", SAMPLE));
+  // What was chosen before the reset is offered again.
+  assert.equal(await page.getByLabel("Auto-disable users").isChecked(), true);
   await page.getByRole("button", { name: "Done" }).click();
   await page.getByText("Files are read by version 2").waitFor();
+  assert.equal((await api("GET", `/portals/${id}/feed/mapping`)).auto_disable, true);
   const now = await api("GET", `/portals/${id}/feed/credentials`);
   assert.equal(now.access_key_id, pair.access_key_id);
   await page.getByText("Earlier versions (1)").click();
@@ -196,6 +204,124 @@ test("a mapping is reset and matched anew, and the credentials stay", async () =
   await page.getByRole("dialog").getByRole("button", { name: "Use again" }).click();
   await page.getByText("Files are read by version 3").waitFor();
   assert.equal((await api("GET", `/portals/${id}/feed/mapping`)).auto_disable, true);
+});
+
+test("by what people are recognised, and what an empty cell does, stays after a reset", async () => {
+  const { id, administrator } = await portal({ external_id_enabled: true });
+  await api("PUT", `/portals/${id}/feed/authorisation`);
+  const columns = ["Number", "Work email", "Given name", "Family name", "Position"];
+  const names = ["external_id", "email", "first_name", "last_name", "job_title"];
+  const fields = names.map((field, at) => ({ field, column: columns[at] }));
+  fields[4].on_empty = "clear";
+  const body = { columns, fields, identity: "external_id", auto_disable: true };
+  await api("PUT", `/portals/${id}/feed/mapping`, body);
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}/mapping`);
+  await page.getByText("People are recognised by their external ID.").waitFor();
+  await page.getByRole("button", { name: "Reset" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Reset" }).click();
+  const sample = `${columns.join(",")}\n17,ada@northwind.example,Ada,Lovelace,\n18,,Bo,Diddley,\n`;
+  await page.locator("input[type=file]").setInputFiles(csv("sample.csv", sample));
+  await heading(page, "Match your columns");
+  assert.equal(await page.getByLabel("By an external ID").isChecked(), true);
+  await page.getByLabel("External ID required").selectOption("Number");
+  const preview = page.getByRole("region", { name: "As the first rows would arrive" });
+  // A required cell without a value is wrong, and one that clears says so.
+  assert.match(await preview.innerText(), /missing/);
+  assert.match(await preview.innerText(), /cleared/);
+  await screen(page, "matching-external-id");
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.getByRole("heading", { name: "AWS credentials" }).waitFor();
+  const now = await api("GET", `/portals/${id}/feed/mapping`);
+  assert.equal(now.identity, "external_id");
+  assert.equal(now.auto_disable, true);
+  assert.equal(now.fields.find(({ field }) => field === "job_title").on_empty, "clear");
+});
+
+test("a rehearsal says what would wait for an approval, and nobody is asked for one", async () => {
+  const { id, administrator } = await fedPortal();
+  const everybody = Array.from({ length: 40 }, (_, at) => at);
+  await feed(id, "everybody.csv", people(everybody, id));
+  const few = people(everybody.slice(0, 12), id);
+  const { upload_id } = await feed(id, "most-are-missing.csv", few, { rehearsal: true });
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}/uploads/${upload_id}`);
+  await page.getByText("28 people would be made inactive.").waitFor();
+  await page.getByText("That would wait for your approval").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Approve" }).count(), 0);
+  await screen(page, "rehearsal-held");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "See in the report who it is about" }).click();
+  const report = readFileSync(await (await download).path(), "utf8");
+  for (const at of everybody.slice(12)) assert.match(report, new RegExp(`\\.${at}@`));
+});
+
+test("what waits is shown also behind newer uploads, and who would end it is told", async () => {
+  const { id, administrator } = await fedPortal();
+  const everybody = Array.from({ length: 30 }, (_, at) => at);
+  await feed(id, "everybody.csv", people(everybody, id));
+  const held = await feed(id, "few.csv", people([0, 1], id));
+  assert.equal(held.status, "held");
+  await feed(id, "few-again.csv", people([0, 1], id), { rehearsal: true });
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}`);
+  await page.getByText("A file waits for your decision.").waitFor();
+  const link = page.getByRole("link", { name: "Look at who it is, then approve or reject" });
+  assert.match(await link.getAttribute("href"), new RegExp(`/uploads/${held.upload_id}$`));
+  await page.goto(`${PAGE}/portals/${id}/mapping`);
+  const told = "A file waits for your decision now, and that ends with this:";
+  await page.getByRole("button", { name: "Change" }).click();
+  await page.getByText(told).waitFor();
+  await page.getByRole("button", { name: "Back" }).click();
+  await page.getByRole("button", { name: "Reset" }).click();
+  await page.getByRole("dialog").getByText(told).waitFor();
+  await page.getByRole("dialog").getByText("28 people would be made inactive").waitFor();
+});
+
+test("who was quicker with credentials, or with a decision, is not overrun", async () => {
+  const { id, administrator } = await fedPortal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}/credentials`);
+  await page.getByText("No credentials have been generated yet.").waitFor();
+  const theirs = await api("POST", `/portals/${id}/feed/credentials`);
+  await page.getByRole("button", { name: "Generate AWS credentials" }).click();
+  await page.getByRole("dialog").getByText("Somebody else has just generated this key pair").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText(theirs.access_key_id).first().waitFor();
+  assert.equal((await api("GET", `/portals/${id}/feed/credentials`)).access_key_id, theirs.access_key_id);
+
+  const everybody = Array.from({ length: 30 }, (_, at) => at);
+  await feed(id, "everybody.csv", people(everybody, id));
+  const { upload_id } = await feed(id, "few.csv", people([0, 1], id));
+  await page.goto(`${PAGE}/portals/${id}/uploads/${upload_id}`);
+  await page.getByRole("button", { name: "Approve" }).first().click();
+  await api("POST", `/portals/${id}/uploads/${upload_id}/held-disables`, { decision: "reject" });
+  await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+  await page.getByText("28 changes that had been held back were rejected, and not made.").waitFor();
+});
+
+test("who leaves while a file is being sent is asked, and stays where they went", async () => {
+  const { id, administrator } = await fedPortal();
+  const page = await open();
+  const asked = [];
+  page.on("dialog", (dialog) => {
+    asked.push(dialog.message());
+    return dialog.accept();
+  });
+  await signIn(page, administrator, `/portals/${id}/uploads`);
+  // The bucket takes its time.
+  await page.route(/people\.csv/, (route) => (route.request().method() === "PUT" ? undefined : route.continue()));
+  await page.getByRole("button", { name: "Upload a file" }).click();
+  await page.getByText("Everybody whom the feed manages and who is missing").waitFor();
+  await page.getByLabel("CSV file").setInputFiles(csv("people.csv", people([0, 1], id)));
+  await page.getByRole("button", { name: "Rehearse" }).click();
+  await page.getByText(/^Sending/).waitFor();
+  await page.getByRole("link", { name: "Audit" }).click();
+  await heading(page, "Audit");
+  assert.deepEqual(asked, ["The file is still being sent. Leave, and stop sending it?"]);
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+  await page.waitForTimeout(1500);
+  await heading(page, "Audit");
 });
 
 test("people are found and changed, and the audit says so", async () => {

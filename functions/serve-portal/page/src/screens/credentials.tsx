@@ -2,9 +2,9 @@
 // nowhere but on the screen.
 
 import { useState } from "preact/hooks";
-import type { Credentials as Pair } from "../api";
+import { type Credentials as Pair, Refused } from "../api";
 import { Frame } from "../frame";
-import { useAround, useDeed, useLoaded, useTitle } from "../loading";
+import { useAround, useDeed, useLoaded, useStaying, useTitle } from "../loading";
 import { Copied, Heading, Notice, Nothing, Question, Trouble, Waiting } from "../parts";
 import { ofPortal } from "../place";
 import { snippets } from "../snippets";
@@ -14,23 +14,47 @@ export function Credentials({ portal }: { portal: string }) {
   const { api } = useAround();
   const path = `/portals/${portal}/feed/credentials`;
   // In an object, since there may be none.
-  const pair = useLoaded(async (api) => ({ now: await api.getUnless<Pair>("no_credentials", path) }), path);
+  const read = () => api.getUnless<Pair>("no_credentials", path);
+  const pair = useLoaded(async () => ({ now: await read() }), path);
   const issuing = useDeed();
   const [asking, setAsking] = useState(false);
+  /** Somebody else has generated the pair that is shown, while this screen was open. */
+  const [theirs, setTheirs] = useState(false);
+  const now = pair.value?.now;
+  const [kept, setKept] = useState(false);
   useTitle("AWS credentials");
+  useStaying(now?.secret_access_key && !kept ? "The secret key is not shown again. Leave without it?" : null);
+  // Of another pair than the one that is shown nobody has agreed to anything.
+  const isAnother = async () => {
+    const latest = await read();
+    if (latest?.access_key_id === now?.access_key_id) return false;
+    pair.set({ now: latest });
+    setTheirs(latest !== null);
+    return true;
+  };
+  const ask = () =>
+    issuing.run(async () => {
+      await isAnother();
+      setAsking(true);
+    });
   const issue = () =>
     issuing.run(async () => {
-      pair.set({ now: await api.post<Pair>(path) });
+      if (await isAnother()) {
+        setAsking(true);
+        return;
+      }
+      pair.set({ now: await api.post<Pair>(path).catch(lost) });
+      setKept(false);
+      setTheirs(false);
       setAsking(false);
     });
-  const now = pair.value?.now;
   return (
     <Frame portal={portal}>
       <Heading
         title="AWS credentials"
         beside={
           now && (
-            <button type="button" class="secondary outline" onClick={() => setAsking(true)}>
+            <button type="button" class="secondary outline" aria-busy={issuing.busy} onClick={() => void ask()}>
               Regenerate AWS credentials
             </button>
           )
@@ -38,17 +62,17 @@ export function Credentials({ portal }: { portal: string }) {
       >
         The address, user name and password by which your HR system sends files to Go1.
       </Heading>
+      {pair.value && !asking && <Trouble of={pair.trouble ?? issuing.trouble} />}
       {!pair.value && <Waiting trouble={pair.trouble} again={pair.again} />}
       {pair.value && !now && (
         <Nothing title="No credentials have been generated yet.">
           <p>Have a safe place ready to keep them: the secret key is shown once.</p>
-          <Trouble of={issuing.trouble} />
           <button type="button" aria-busy={issuing.busy} disabled={issuing.busy} onClick={() => void issue()}>
             Generate AWS credentials
           </button>
         </Nothing>
       )}
-      {now && <Shown portal={portal} pair={now} />}
+      {now && <Shown portal={portal} pair={now} keep={() => setKept(true)} />}
       {asking && now && (
         <Question
           title="Regenerate AWS credentials?"
@@ -61,6 +85,12 @@ export function Credentials({ portal }: { portal: string }) {
             setAsking(false);
           }}
         >
+          {theirs && (
+            <p>
+              <strong>Somebody else has just generated this key pair</strong>, and has its secret. Ask them for it, or
+              regenerate.
+            </p>
+          )}
           <p>
             The key pair generated {moment(now.created_at)} <strong>stops working at once</strong>. Whatever sends files
             with it fails until the new pair is entered there.
@@ -76,7 +106,18 @@ export function Credentials({ portal }: { portal: string }) {
   );
 }
 
-function Shown({ portal, pair }: { portal: string; pair: Pair }) {
+/** Nobody knows then whether the old pair works still. */
+function lost(error: unknown): never {
+  if (!(error instanceof Refused) || error.status !== 0) throw error;
+  throw new Refused(
+    0,
+    null,
+    "The answer got lost on its way.",
+    "A new key pair may have been generated, whose secret nobody has seen; the one before stops working then. See when you are connected to the internet again, and generate credentials once more.",
+  );
+}
+
+function Shown({ portal, pair, keep }: { portal: string; pair: Pair; keep: () => void }) {
   const secret = pair.secret_access_key;
   return (
     <>
@@ -97,7 +138,7 @@ function Shown({ portal, pair }: { portal: string; pair: Pair }) {
         <dt>Secret key</dt>
         <dd>
           {secret ? (
-            <Copied label="secret key" value={secret} />
+            <Copied label="secret key" value={secret} copied={keep} />
           ) : (
             "Not shown again. Whoever generated it has it; otherwise regenerate."
           )}
@@ -123,7 +164,7 @@ function Shown({ portal, pair }: { portal: string; pair: Pair }) {
         <details class="snippet">
           <summary>{name}</summary>
           {note && <p>{note}</p>}
-          <Copied label={name} value={text} block />
+          <Copied label={name} value={text} block copied={keep} />
         </details>
       ))}
     </>

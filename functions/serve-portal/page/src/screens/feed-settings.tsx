@@ -16,7 +16,10 @@ export function FeedSettings({ portal }: { portal: string }) {
     <Frame portal={portal}>
       <Heading title="Settings">When the feed waits for you, and whom it tells.</Heading>
       {settings.value ? (
-        <Form path={path} settings={settings.value} loaded={settings} />
+        <>
+          <Trouble of={settings.trouble} again={settings.again} />
+          <Form path={path} settings={settings.value} loaded={settings} />
+        </>
       ) : (
         <Waiting trouble={settings.trouble} again={settings.again} />
       )}
@@ -30,6 +33,8 @@ function Form({ path, settings, loaded }: { path: string; settings: Settings; lo
   const [saved, setSaved] = useState(false);
   const [draft, setDraft] = useState({
     ...settings,
+    percent: String(settings.disable_limit_percent),
+    floor: String(settings.disable_limit_floor),
     expect: settings.expect_file_every_hours === null ? "" : String(settings.expect_file_every_hours),
     emails: settings.notify_emails.join("\n"),
   });
@@ -40,11 +45,11 @@ function Form({ path, settings, loaded }: { path: string; settings: Settings; lo
   const submit = (event: Event) => {
     event.preventDefault();
     void deed.run(async () => {
-      const { disable_limit_percent, disable_limit_floor, hold_on_malformed_rows, expect, emails } = draft;
+      const { percent, floor, hold_on_malformed_rows, expect, emails } = draft;
       loaded.set(
         await api.put<Settings>(path, {
-          disable_limit_percent,
-          disable_limit_floor,
+          disable_limit_percent: Number(percent),
+          disable_limit_floor: Number(floor),
           hold_on_malformed_rows,
           expect_file_every_hours: expect === "" ? null : Number(expect),
           notify_emails: emails.split(/[\s,;]+/).filter(Boolean),
@@ -69,8 +74,8 @@ function Form({ path, settings, loaded }: { path: string; settings: Settings; lo
               min={0}
               max={100}
               required
-              value={draft.disable_limit_percent}
-              onInput={(event) => change({ disable_limit_percent: event.currentTarget.valueAsNumber })}
+              value={draft.percent}
+              onInput={(event) => change({ percent: event.currentTarget.value })}
             />
           </label>
           <label>
@@ -80,8 +85,8 @@ function Form({ path, settings, loaded }: { path: string; settings: Settings; lo
               min={0}
               max={10_000_000}
               required
-              value={draft.disable_limit_floor}
-              onInput={(event) => change({ disable_limit_floor: event.currentTarget.valueAsNumber })}
+              value={draft.floor}
+              onInput={(event) => change({ floor: event.currentTarget.value })}
             />
           </label>
         </div>
@@ -126,7 +131,7 @@ function Form({ path, settings, loaded }: { path: string; settings: Settings; lo
         </label>
       </fieldset>
       <Trouble of={deed.trouble} />
-      <div aria-live="polite">{saved && <Notice tone="good" title="Saved." />}</div>
+      <div aria-live="polite">{saved && <Notice tone="good" title="Saved." inLive />}</div>
       <div class="actions">
         <button type="submit" aria-busy={deed.busy} disabled={deed.busy}>
           Save

@@ -1,11 +1,10 @@
 // Data mapping: authorise the feed, show a sample file, match its columns to Go1 fields. Done, there are files.
 
-import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
-import type { Field, Inspection, Mapping, Portal } from "../api";
+import type { Field, Inspection, Mapping, PageOf, Portal } from "../api";
 import { Frame } from "../frame";
-import { useAround, useDeed, useLoaded, useTitle } from "../loading";
-import { Matching, type Matched, type Sample } from "../matching";
+import { useAround, useDeed, useGo, useLoaded, useTitle } from "../loading";
+import { Dropped, Matching, type Matched, type Sample } from "../matching";
 import { Badge, Heading, Notice, Question, save, Table, Trouble, Waiting } from "../parts";
 import { ofPortal } from "../place";
 import { firstRows } from "../sample";
@@ -15,25 +14,32 @@ interface Known {
   portal: Portal;
   fields: Field[];
   mapping: Mapping | null;
+  /** The newest that was saved, also if it has been reset since: its choices are offered again. */
+  newest: Mapping | null;
   hasCredentials: boolean;
 }
 
 export function DataMapping({ portal }: { portal: string }) {
   const of = `/portals/${portal}`;
   const known = useLoaded<Known>(async (api) => {
-    const [about, fields, mapping, credentials] = await Promise.all([
+    const [about, fields, mapping, versions, credentials] = await Promise.all([
       api.get<Portal>(of),
       api.all<Field>(`${of}/feed/fields`),
       api.getUnless<Mapping>("mapping_not_found", `${of}/feed/mapping`),
+      api.get<PageOf<Mapping>>(`${of}/feed/mapping/versions?limit=1`),
       api.getUnless("no_credentials", `${of}/feed/credentials`),
     ]);
-    return { portal: about, fields, mapping, hasCredentials: credentials !== null };
+    const newest = versions.items[0] ?? null;
+    return { portal: about, fields, mapping, newest, hasCredentials: credentials !== null };
   }, of);
   useTitle("Data mapping");
   return (
     <Frame portal={portal}>
       {known.value ? (
-        <Steps portal={portal} known={known.value} again={known.again} />
+        <>
+          <Trouble of={known.trouble} again={known.again} />
+          <Steps portal={portal} known={known.value} again={known.again} />
+        </>
       ) : (
         <>
           <Heading title="Data mapping" />
@@ -46,10 +52,10 @@ export function DataMapping({ portal }: { portal: string }) {
 
 function Steps({ portal, known, again }: { portal: string; known: Known; again: () => Promise<void> }) {
   const { api } = useAround();
-  const { route } = useLocation();
+  const go = useGo();
   const [sample, setSample] = useState<Sample | null>(null);
   const saving = useDeed();
-  const { mapping, fields, hasCredentials } = known;
+  const { mapping, newest, fields, hasCredentials } = known;
   if (!known.portal.feed.authorised) return <Authorise portal={portal} again={again} />;
   if (sample) {
     const done = (matched: Matched) =>
@@ -59,14 +65,15 @@ function Steps({ portal, known, again }: { portal: string; known: Known; again: 
           await again();
           setSample(null);
         } else {
-          route(ofPortal(portal, "/credentials"));
+          go(ofPortal(portal, "/credentials"));
         }
       });
     return (
       <Matching
         fields={fields}
         sample={sample}
-        before={mapping}
+        before={newest}
+        held={known.portal.feed.held}
         saving={saving}
         done={(matched) => void done(matched)}
         back={() => {
@@ -271,7 +278,7 @@ function Mapped({ portal, known, mapping, again, change }: MappedProps) {
             : "Users who are missing from a file stay as they are."}
         </li>
       </ul>
-      <Versions portal={portal} current={mapping.version} again={again} />
+      <Versions portal={portal} current={mapping.version} held={feed.held} again={again} />
       <h2>Authorisation</h2>
       <p>
         {feed.authorised_by} authorised the data feed{feed.authorised_at && `, ${moment(feed.authorised_at)}`}.
@@ -285,6 +292,7 @@ function Mapped({ portal, known, mapping, again, change }: MappedProps) {
             You will be asked for a new sample file and match its columns again, for example because there is another
             field. Until you click Done there, <strong>files that arrive are not accepted</strong>.
           </p>
+          <Dropped held={feed.held} />
           <p>Your AWS credentials stay as they are.</p>
         </Question>
       )}
@@ -298,17 +306,25 @@ function Mapped({ portal, known, mapping, again, change }: MappedProps) {
           onNo={no}
         >
           <p>
-            From then on files that arrive are not accepted, and what waits for a decision is dropped. Your users,
-            mapping and credentials stay as they are. You can authorise the data feed again at any time.
+            From then on files that arrive are not accepted. Your users, mapping and credentials stay as they are. You
+            can authorise the data feed again at any time.
           </p>
+          <Dropped held={feed.held} />
         </Question>
       )}
     </>
   );
 }
 
+interface VersionsProps {
+  portal: string;
+  current: number;
+  held: Portal["feed"]["held"];
+  again: () => Promise<void>;
+}
+
 /** Earlier mappings, to go back to. */
-function Versions({ portal, current, again }: { portal: string; current: number; again: () => Promise<void> }) {
+function Versions({ portal, current, held, again }: VersionsProps) {
   const { api } = useAround();
   const path = `/portals/${portal}/feed/mapping/versions`;
   const versions = useLoaded((api) => api.all<Mapping>(path), `${path}#${current}`);
@@ -359,6 +375,7 @@ function Versions({ portal, current, again }: { portal: string; current: number;
           }}
         >
           <p>Files that arrive from now on are read by a copy of it. Your AWS credentials stay as they are.</p>
+          <Dropped held={held} />
         </Question>
       )}
     </details>

@@ -4,15 +4,20 @@ import type { ComponentChildren } from "preact";
 import type { Credentials, PageOf, Portal, Upload } from "../api";
 import { Frame } from "../frame";
 import { useLoaded, useTitle } from "../loading";
-import { Heading, Notice, UploadState, Waiting } from "../parts";
+import { Heading, Notice, Trouble, UploadState, Waiting } from "../parts";
 import { ofPortal } from "../place";
-import { ago, moment, several } from "../words";
+import { ago, held, moment } from "../words";
 
 interface Standing {
   portal: Portal;
   credentials: Credentials | null;
   latest: Upload | null;
+  /** A file was applied, whatever it was that came last. */
+  applied: boolean;
 }
+
+/** The end of a file whose people are in Go1. */
+const APPLIED: Upload["status"][] = ["completed", "completed_with_problems", "held"];
 
 export function Overview({ portal }: { portal: string }) {
   const standing = useLoaded<Standing>(async (api) => {
@@ -20,15 +25,22 @@ export function Overview({ portal }: { portal: string }) {
     const [about, credentials, uploads] = await Promise.all([
       api.get<Portal>(of),
       api.getUnless<Credentials>("no_credentials", `${of}/feed/credentials`),
-      api.get<PageOf<Upload>>(`${of}/uploads?limit=1`),
+      api.get<PageOf<Upload>>(`${of}/uploads?limit=100`),
     ]);
-    return { portal: about, credentials, latest: uploads.items[0] ?? null };
+    const { items } = uploads;
+    const applied = items.some(
+      ({ kind, rehearsal, status }) => kind === "feed" && !rehearsal && APPLIED.includes(status),
+    );
+    return { portal: about, credentials, latest: items[0] ?? null, applied };
   }, portal);
   useTitle("Overview");
   return (
     <Frame portal={portal}>
       {standing.value ? (
-        <Shown portal={portal} of={standing.value} />
+        <>
+          <Trouble of={standing.trouble} again={standing.again} />
+          <Shown portal={portal} of={standing.value} />
+        </>
       ) : (
         <Waiting trouble={standing.trouble} again={standing.again} />
       )}
@@ -36,9 +48,9 @@ export function Overview({ portal }: { portal: string }) {
   );
 }
 
-function Shown({ portal, of: { portal: about, credentials, latest } }: { portal: string; of: Standing }) {
+function Shown({ portal, of: { portal: about, credentials, latest, applied } }: { portal: string; of: Standing }) {
   const { feed } = about;
-  const done = [feed.authorised, feed.mapping_version !== null, credentials !== null, latest !== null];
+  const done = [feed.authorised, feed.mapping_version !== null, credentials !== null, applied];
   const next = done.indexOf(false);
   return (
     <>
@@ -60,11 +72,11 @@ function Shown({ portal, of: { portal: about, credentials, latest } }: { portal:
           </p>
         </Notice>
       )}
-      {latest?.status === "held" && (
+      {feed.held && (
         <Notice tone="attention" title="A file waits for your decision.">
           <p>
-            {several(latest.held.disables, "person", "people")} would be made inactive.{" "}
-            <a href={ofPortal(portal, `/uploads/${latest.upload_id}`)}>Look at who it is, then approve or reject</a>
+            {held(feed.held)}.{" "}
+            <a href={ofPortal(portal, `/uploads/${feed.held.upload_id}`)}>Look at who it is, then approve or reject</a>
           </p>
         </Notice>
       )}
@@ -104,12 +116,12 @@ function Shown({ portal, of: { portal: about, credentials, latest } }: { portal:
         </Step>
         <Step
           name="Send a file"
-          done={latest !== null}
+          done={applied}
           next={next === 3}
           href={ofPortal(portal, "/uploads")}
           go="Upload a file"
         >
-          {latest ? "Your latest file is below." : "From your HR system, or from this page for a first try."}
+          {applied ? "Your latest upload is below." : "From your HR system, or from this page for a first try."}
         </Step>
       </ol>
       {latest && (

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { type Refused, signUp } from "../api";
 import { asRefused, useTitle } from "../loading";
 import { Trouble } from "../parts";
-import { HERE } from "../place";
+import { HOME } from "../place";
 
 export function SignUp() {
   useTitle("Create an account");
@@ -57,7 +57,7 @@ export function SignUp() {
         </button>
       </form>
       <p>
-        <a href={HERE}>I have an account</a>
+        <a href={HOME}>I have an account</a>
       </p>
     </main>
   );

@@ -1,13 +1,13 @@
 // One upload: its progress, what it changed, what is wrong in words that say what to do, its report, and what it holds.
 
-import { useLocation } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
-import type { Code, PageOf, Problem, Schemas, Upload } from "../api";
+import { useState } from "preact/hooks";
+import type { Code, Mapping, PageOf, Portal, Problem, Schemas, Upload } from "../api";
 import { Frame } from "../frame";
-import { type Loaded, useAround, useDeed, useList, useLoaded, useTitle } from "../loading";
+import { asRefused, type Loaded, useAround, useDeed, useGo, useList, useLoaded, usePoll, useTitle } from "../loading";
+import { Dropped } from "../matching";
 import { Badge, Figure, Heading, More, Notice, Question, Table, Trouble, UploadState, Waiting } from "../parts";
 import { ofPortal } from "../place";
-import { bytes, isRunning, moment, number, percent, several, state } from "../words";
+import { bytes, held as heldPeople, isRunning, moment, number, percent, several, state } from "../words";
 
 const POLL_MS = 1000;
 
@@ -21,11 +21,7 @@ export function OneUpload({ portal, upload }: { portal: string; upload: string }
     "",
   );
   const value = found.value;
-  useEffect(() => {
-    if (!value || !isRunning(value.status)) return;
-    const timer = setTimeout(() => void found.again(), POLL_MS);
-    return () => clearTimeout(timer);
-  }, [value]);
+  usePoll(found, value && isRunning(value.status) ? POLL_MS : null);
   useTitle(value?.file_name || "Upload");
   return (
     <Frame portal={portal}>
@@ -34,8 +30,8 @@ export function OneUpload({ portal, upload }: { portal: string; upload: string }
       </p>
       {value ? (
         <>
-          <Shown portal={portal} path={path} upload={value} codes={codes.value ?? new Map()} found={found} />
           <Trouble of={found.trouble} again={found.again} />
+          <Shown portal={portal} path={path} upload={value} codes={codes.value ?? new Map()} found={found} />
         </>
       ) : (
         <Waiting trouble={found.trouble} again={found.again} />
@@ -77,16 +73,21 @@ function Shown({ portal, path, upload, codes, found }: ShownProps) {
           <p>This is a rehearsal: the numbers say what the file would do. Nobody was changed.</p>
         </Notice>
       )}
-      <div aria-live="polite" class="progress">
-        {running && (
-          <>
-            <p>
-              {words}: {percent(upload.progress_percent)}
-            </p>
-            <progress aria-label="Progress" max={100} value={upload.progress_percent} />
-          </>
-        )}
-      </div>
+      {/* Each step is told, and not each of its percents. */}
+      <p class="sr-only" role="status">
+        {words}
+      </p>
+      {running && (
+        <div class="progress">
+          <p>
+            {words}: {percent(upload.progress_percent)}
+          </p>
+          <progress aria-label="Progress" max={100} value={upload.progress_percent} />
+        </div>
+      )}
+      {upload.rehearsal && held.disables + held.creates > 0 && (
+        <WouldBeHeld path={path} upload={upload} codes={codes} />
+      )}
       {undecided && <Held portal={portal} path={path} upload={upload} codes={codes} found={found} />}
       {held.decision && <Decision held={held} />}
       <Problems upload={upload} codes={codes} />
@@ -128,7 +129,8 @@ function Problems({ upload, codes }: { upload: Upload; codes: Catalogue }) {
   }
   if (kinds.size === 0) return null;
   const known = upload.rows.not_processed + upload.warnings;
-  const more = known - upload.problems.length;
+  const shown = [...kinds.values()].flat().length;
+  const more = known - shown;
   return (
     <section aria-labelledby="problems">
       <h2 id="problems">{upload.status === "rejected" ? "Why it was not accepted" : "What to look at"}</h2>
@@ -164,6 +166,26 @@ function Problems({ upload, codes }: { upload: Upload; codes: Catalogue }) {
   );
 }
 
+/** Of a rehearsal nothing waits; whoever sends the same file in earnest should know that it would. */
+function WouldBeHeld({ path, upload, codes }: { path: string; upload: Upload; codes: Catalogue }) {
+  const document = useDocument(path);
+  const { held } = upload;
+  const why = held.reason && codes.get(held.reason);
+  return (
+    <Notice tone="attention" title={`${heldPeople(held)}.`}>
+      <p>
+        That would wait for your approval{why ? `: ${why.meaning}` : "."} {why?.how_to_fix}
+      </p>
+      {upload.report_ready && (
+        <button type="button" class="link" onClick={() => document.open("report")}>
+          See in the report who it is about
+        </button>
+      )}
+      <Trouble of={document.deed.trouble} />
+    </Notice>
+  );
+}
+
 function Decision({ held }: { held: Schemas["Held"] }) {
   const of = several(held.disables + held.creates, "change", "changes");
   const said = {
@@ -177,6 +199,11 @@ function Decision({ held }: { held: Schemas["Held"] }) {
     </Notice>
   );
 }
+
+/** Refusals of a decision that somebody or something has taken before. */
+const SETTLED: string[] = ["nothing_held", "hold_superseded"];
+/** A list that ends below the window: it is decided above it, too. */
+const LONG = 10;
 
 interface HeldProps {
   portal: string;
@@ -195,21 +222,36 @@ function Held({ portal, path, upload, codes, found }: HeldProps) {
   const why = reason ? codes.get(reason) : undefined;
   const decide = (decision: Schemas["Decided"]) =>
     deed.run(async () => {
-      found.set(await api.post<Upload>(`${path}/held-disables`, { decision }));
-      setAsking(null);
+      try {
+        found.set(await api.post<Upload>(`${path}/held-disables`, { decision }));
+        setAsking(null);
+      } catch (error) {
+        if (!SETTLED.includes(asRefused(error).code ?? "")) throw error;
+        // A colleague was quicker, or a newer file.
+        setAsking(null);
+        await found.again();
+        throw error;
+      }
     });
-  const inactive = several(disables, "person would be made inactive", "people would be made inactive");
-  const created = creates > 0 ? `, and ${several(creates, "would be created", "would be created")}` : "";
+  const decision = (
+    <div class="actions">
+      <button type="button" class="secondary outline" onClick={() => setAsking("reject")}>
+        Reject
+      </button>
+      <button type="button" onClick={() => setAsking("approve")}>
+        Approve
+      </button>
+    </div>
+  );
+  const isLong = (people.value?.items.length ?? 0) > LONG;
   return (
     <section class="held" aria-labelledby="held">
       <h2 id="held">Your decision is needed</h2>
       <p>
-        <strong>
-          {inactive}
-          {created}.
-        </strong>{" "}
+        <strong>{heldPeople(upload.held)}.</strong>{" "}
         {why?.meaning} Everything else in the file has been done. {why?.how_to_fix}
       </p>
+      {isLong && decision}
       {people.value ? (
         <>
           <Table label="Who it is about" head={["Name", "Email", "What would happen"]}>
@@ -229,19 +271,14 @@ function Held({ portal, path, upload, codes, found }: HeldProps) {
               </tr>
             ))}
           </Table>
+          <Trouble of={people.trouble} again={people.again} />
           <More of={people} />
         </>
       ) : (
         <Waiting trouble={people.trouble} again={people.again} />
       )}
-      <div class="actions">
-        <button type="button" class="secondary outline" onClick={() => setAsking("reject")}>
-          Reject
-        </button>
-        <button type="button" onClick={() => setAsking("approve")}>
-          Approve
-        </button>
-      </div>
+      {!asking && <Trouble of={deed.trouble} />}
+      {decision}
       {asking && (
         <Question
           title={`${asking === "approve" ? "Approve" : "Reject"} ${several(disables + creates, "change", "changes")}?`}
@@ -256,8 +293,7 @@ function Held({ portal, path, upload, codes, found }: HeldProps) {
         >
           {asking === "approve" ? (
             <p>
-              {inactive}
-              {created}. Whoever is inactive cannot sign in. People who were changed since the file came stay as they
+              {heldPeople(upload.held)}. Whoever is inactive cannot sign in. People who were changed since the file came stay as they
               are.
             </p>
           ) : (
@@ -269,36 +305,60 @@ function Held({ portal, path, upload, codes, found }: HeldProps) {
   );
 }
 
-/** Reports to download, and a way to process the same file once more. */
-function Documents({ path, upload, portal }: { path: string; upload: Upload; portal: string }) {
+/** Leaves for a document of an upload, which the browser saves. */
+function useDocument(path: string) {
   const { api } = useAround();
-  const { route } = useLocation();
   const deed = useDeed();
-  const [asking, setAsking] = useState(false);
   const open = (document: "report" | "rejected") =>
-    deed.run(async () => {
+    void deed.run(async () => {
       const { url } = await api.get<Schemas["LinkAnswer"]>(`${path}/${document}`);
       location.assign(url);
     });
+  return { deed, open };
+}
+
+/** What to do with rows that were not processed, corrected: with auto-disable a file is the whole of the people. */
+const CORRECT = {
+  whole:
+    "Correct them in your HR system and send the whole file again: a file with only these rows would make everybody else inactive.",
+  alone: "Correct them and send the file: it works as any other.",
+};
+
+/** Reports to download, and a way to process the same file once more. */
+function Documents({ path, upload, portal }: { path: string; upload: Upload; portal: string }) {
+  const { api } = useAround();
+  const go = useGo();
+  const deed = useDeed();
+  const document = useDocument(path);
+  const [asking, setAsking] = useState(false);
+  // What becomes of the same file now, or of a corrected one.
+  const now = useLoaded(async (api) => {
+    const [mapping, { feed }] = await Promise.all([
+      api.getUnless<Mapping>("mapping_not_found", `/portals/${portal}/feed/mapping`),
+      api.get<Portal>(`/portals/${portal}`),
+    ]);
+    return { autoDisable: mapping?.auto_disable ?? false, held: feed.held };
+  }, path);
   const replay = () =>
     deed.run(async () => {
       const { upload_id } = await api.post<Upload>(`${path}/replay`);
       setAsking(false);
-      route(ofPortal(portal, `/uploads/${upload_id}`));
+      go(ofPortal(portal, `/uploads/${upload_id}`));
     });
   const rejectedRows = upload.report_ready && upload.rows.not_processed > 0 && upload.kind === "feed";
-  const repeatable = upload.kind === "feed" && upload.key !== "";
+  // While it waits for a decision, processing it again would be one, and nobody would see it.
+  const repeatable = upload.kind === "feed" && upload.key !== "" && upload.status !== "held";
   if (!upload.report_ready && !repeatable) return null;
   return (
     <>
       <div class="actions documents">
         {upload.report_ready && (
-          <button type="button" class="secondary outline" onClick={() => void open("report")}>
+          <button type="button" class="secondary outline" onClick={() => document.open("report")}>
             Download the report
           </button>
         )}
         {rejectedRows && (
-          <button type="button" class="secondary outline" onClick={() => void open("rejected")}>
+          <button type="button" class="secondary outline" onClick={() => document.open("rejected")}>
             Download the rows that were not processed
           </button>
         )}
@@ -310,11 +370,10 @@ function Documents({ path, upload, portal }: { path: string; upload: Upload; por
       </div>
       {rejectedRows && (
         <p class="quiet">
-          The rows that were not processed come in your own columns. Correct them and send the file: it works as any
-          other.
+          The rows that were not processed come in your own columns. {now.value && CORRECT[now.value.autoDisable ? "whole" : "alone"]}
         </p>
       )}
-      {!asking && <Trouble of={deed.trouble} />}
+      <Trouble of={document.deed.trouble} />
       {asking && (
         <Question
           title="Process this file again?"
@@ -330,6 +389,7 @@ function Documents({ path, upload, portal }: { path: string; upload: Upload; por
             The same file is read once more, by the mapping and settings of now. If a newer file was applied since, this
             one is too late and will not be accepted.
           </p>
+          {!upload.rehearsal && <Dropped held={now.value?.held ?? null} />}
         </Question>
       )}
     </>

@@ -1,33 +1,32 @@
 // Upload history: every file that came, what became of it, and a way to send one from here.
 
-import { useLocation } from "preact-iso";
-import { useEffect, useState } from "preact/hooks";
-import { type PageOf, putFile, Refused, type Schemas, type Upload } from "../api";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { type Mapping, type PageOf, type Portal, putFile, Refused, type Schemas, type Upload } from "../api";
 import { Chart } from "../chart";
 import { Frame } from "../frame";
-import { useAround, useDeed, useList, useTitle } from "../loading";
+import { useAround, useDeed, useGo, useList, useLoaded, usePoll, useStaying, useTitle } from "../loading";
+import { Dropped } from "../matching";
 import { Badge, Heading, More, Nothing, Table, Trouble, UploadState, Waiting } from "../parts";
 import { ofPortal } from "../place";
 import { isRunning, moment, number } from "../words";
 
 /** How often what runs is asked about. */
 const POLL_MS = 2000;
+/** How often what does not run: a file may come at any time. */
+const IDLE_POLL_MS = 20_000;
 /** How many uploads the chart shows. */
 const CHARTED = 30;
 
+const uploadId = ({ upload_id }: Upload) => upload_id;
+
 export function Uploads({ portal }: { portal: string }) {
-  const uploads = useList<Upload>(`/portals/${portal}/uploads?limit=${CHARTED}`);
+  const uploads = useList<Upload>(`/portals/${portal}/uploads?limit=${CHARTED}`, uploadId);
   const [sending, setSending] = useState(false);
   const items = uploads.value?.items;
   // A rehearsal has changed nobody.
   const applied = items?.filter(({ rehearsal }) => !rehearsal).slice(0, CHARTED) ?? [];
   const running = items?.some(({ status }) => isRunning(status)) ?? false;
-  useEffect(() => {
-    // Whoever has asked for older ones would lose them.
-    if (!running || (items?.length ?? 0) > CHARTED) return;
-    const timer = setTimeout(() => void uploads.again(), POLL_MS);
-    return () => clearTimeout(timer);
-  }, [items]);
+  usePoll(uploads, running ? POLL_MS : IDLE_POLL_MS);
   useTitle("Upload history");
   return (
     <Frame portal={portal}>
@@ -55,10 +54,11 @@ export function Uploads({ portal }: { portal: string }) {
       )}
       {items && items.length > 0 && (
         <>
-          {applied.length > 1 && <Chart uploads={applied} />}
+          {applied.length > 1 && <Chart uploads={applied} aside={items.some(({ rehearsal }) => rehearsal)} />}
           <Table
             label="Uploads"
             head={["File", "Received", "Status", "Created", "Updated", "Made inactive", "Not processed"]}
+            numbers={4}
           >
             {items.map((upload) => (
               <Line portal={portal} upload={upload} />
@@ -97,11 +97,22 @@ function Line({ portal, upload }: { portal: string; upload: Upload }) {
 /** A file from this computer. It goes straight to the bucket, as the HR system's do. */
 function Send({ portal, close }: { portal: string; close: () => void }) {
   const { api } = useAround();
-  const { route } = useLocation();
+  const go = useGo();
   const deed = useDeed();
+  const feed = useLoaded(async (api) => {
+    const [mapping, about] = await Promise.all([
+      api.getUnless<Mapping>("mapping_not_found", `/portals/${portal}/feed/mapping`),
+      api.get<Portal>(`/portals/${portal}`),
+    ]);
+    return { autoDisable: mapping?.auto_disable ?? false, held: about.feed.held };
+  }, portal);
+  const stop = useRef(new AbortController());
+  // Whoever goes to another screen has asked to (`useStaying`); without this one nobody would hear of the file.
+  useEffect(() => () => stop.current.abort(), []);
   const [file, setFile] = useState<File | null>(null);
   const [rehearsal, setRehearsal] = useState(true);
   const [sent, setSent] = useState(0);
+  useStaying(deed.busy && sent < 1 ? "The file is still being sent. Leave, and stop sending it?" : null);
   const send = (event: Event) => {
     event.preventDefault();
     if (!file) return;
@@ -110,13 +121,14 @@ function Send({ portal, close }: { portal: string; close: () => void }) {
       const of = `/portals/${portal}/uploads`;
       const link = await api.post<Schemas["UploadLinkAnswer"]>(of, { file_name: file.name, rehearsal });
       const before = new Set((await api.get<PageOf<Upload>>(`${of}?limit=100`)).items.map(({ upload_id }) => upload_id));
-      await putFile(link.url, file, setSent);
+      await putFile(link.url, file, setSent, stop.current.signal);
+      setSent(1);
       // S3 tells the feed of the file, most often within a second.
-      for (let tries = 0; tries < 60; tries++) {
+      for (let tries = 0; tries < 60 && !stop.current.signal.aborted; tries++) {
         const { items } = await api.get<PageOf<Upload>>(`${of}?limit=20`);
         const here = items.find(({ key, upload_id }) => key === link.key && !before.has(upload_id));
         if (here) {
-          route(ofPortal(portal, `/uploads/${here.upload_id}`));
+          go(ofPortal(portal, `/uploads/${here.upload_id}`));
           return;
         }
         await new Promise((done) => setTimeout(done, 1000));
@@ -156,7 +168,10 @@ function Send({ portal, close }: { portal: string; close: () => void }) {
         {rehearsal
           ? "The file is checked and reported in full, and nobody is changed."
           : "The file is applied: users are created, updated and made inactive by it."}
+        {feed.value?.autoDisable &&
+          ` Everybody whom the feed manages and who is missing from the file ${rehearsal ? "would be" : "is"} made inactive: send a file with all people, not with changes alone.`}
       </p>
+      {!rehearsal && <Dropped held={feed.value?.held ?? null} />}
       <div aria-live="polite">
         {deed.busy && (
           <p>
@@ -167,8 +182,8 @@ function Send({ portal, close }: { portal: string; close: () => void }) {
       </div>
       <Trouble of={deed.trouble} />
       <div class="actions">
-        <button type="button" class="secondary outline" disabled={deed.busy} onClick={close}>
-          Cancel
+        <button type="button" class="secondary outline" onClick={close}>
+          {deed.busy && sent === 1 ? "Close" : "Cancel"}
         </button>
         <button type="submit" aria-busy={deed.busy} disabled={deed.busy || !file}>
           {rehearsal ? "Rehearse" : "Upload and apply"}

@@ -6,7 +6,7 @@ import { Frame } from "../frame";
 import { type Loaded, useAround, useDeed, useLoaded, useTitle } from "../loading";
 import { Badge, Heading, Notice, Trouble, Waiting } from "../parts";
 import { ofPortal } from "../place";
-import { moment } from "../words";
+import { moment, several } from "../words";
 import { source } from "./users";
 
 const ROLES: Schemas["Role"][] = ["Learner", "Manager", "Content administrator", "Administrator"];
@@ -15,6 +15,8 @@ interface Known {
   user: User;
   portal: Portal;
   managers: User[];
+  /** Managers who were erased since. */
+  erased: number;
 }
 
 export function OneUser({ portal, user }: { portal: string; user: string }) {
@@ -25,7 +27,8 @@ export function OneUser({ portal, user }: { portal: string; user: string }) {
     const managers = await Promise.all(
       ids.map((id) => api.getUnless<User>("user_not_found", `/portals/${portal}/users/${id}`)),
     );
-    return { user: found, portal: about, managers: managers.filter((manager) => manager !== null) };
+    const left = managers.filter((manager) => manager !== null);
+    return { user: found, portal: about, managers: left, erased: ids.length - left.length };
   }, path);
   const name = known.value && `${known.value.user.first_name} ${known.value.user.last_name}`;
   useTitle(name ?? "User");
@@ -35,7 +38,10 @@ export function OneUser({ portal, user }: { portal: string; user: string }) {
         <a href={ofPortal(portal, "/users")}>← Users</a>
       </p>
       {known.value ? (
-        <Shown portal={portal} path={path} known={known.value} loaded={known} />
+        <>
+          <Trouble of={known.trouble} again={known.again} />
+          <Shown portal={portal} path={path} known={known.value} loaded={known} />
+        </>
       ) : (
         <Waiting trouble={known.trouble} again={known.again} />
       )}
@@ -51,7 +57,7 @@ interface ShownProps {
 }
 
 function Shown({ portal, path, known, loaded }: ShownProps) {
-  const { user, managers } = known;
+  const { user, managers, erased } = known;
   const [changing, setChanging] = useState(false);
   const [changed, setChanged] = useState(false);
   const label = (name: string) => known.portal.custom_fields.find((field) => field.name === name)?.label ?? name;
@@ -106,7 +112,7 @@ function Shown({ portal, path, known, loaded }: ShownProps) {
         <dd>{user.group_ids.map(group).join(", ") || "None"}</dd>
         <dt>Managers</dt>
         <dd>
-          {managers.length === 0 && "None"}
+          {managers.length + erased === 0 && "None"}
           {managers.map((manager, index) => (
             <>
               {index > 0 && ", "}
@@ -115,6 +121,12 @@ function Shown({ portal, path, known, loaded }: ShownProps) {
               </a>
             </>
           ))}
+          {erased > 0 && (
+            <span class="quiet">
+              {managers.length > 0 && ", and "}
+              {several(erased, "who is not in the portal any more", "who are not in the portal any more")}
+            </span>
+          )}
         </dd>
         {user.external_id !== undefined && (
           <>
@@ -159,6 +171,7 @@ interface ChangeProps {
 function Change({ path, known: { user, portal, managers }, done, back }: ChangeProps) {
   const { api } = useAround();
   const deed = useDeed();
+  const addresses = managers.map(({ email }) => email).join(", ");
   const [draft, setDraft] = useState({
     first_name: user.first_name,
     last_name: user.last_name,
@@ -166,7 +179,7 @@ function Change({ path, known: { user, portal, managers }, done, back }: ChangeP
     active: user.status === "active",
     roles: user.roles,
     groups: user.group_ids,
-    managers: managers.map(({ email }) => email).join(", "),
+    managers: addresses,
   });
   const submit = (event: Event) => {
     event.preventDefault();
@@ -179,7 +192,8 @@ function Change({ path, known: { user, portal, managers }, done, back }: ChangeP
       if (status !== user.status) change.status = status;
       if (!same(draft.roles, user.roles)) change.roles = draft.roles;
       if (!same(draft.groups, user.group_ids)) change.group_ids = draft.groups;
-      const ids = await managerIds(draft.managers);
+      // Untouched, they stay as they are, whoever of them is there still.
+      const ids = draft.managers === addresses ? user.manager_ids : await managerIds(draft.managers);
       if (!same(ids, user.manager_ids)) change.manager_ids = ids;
       await api.patch(path, change);
       await done();

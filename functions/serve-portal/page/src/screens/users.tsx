@@ -1,11 +1,15 @@
 // The portal's users: found by name or address.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { User } from "../api";
 import { Frame } from "../frame";
 import { useList, useTitle } from "../loading";
 import { Badge, Heading, More, Nothing, Table, Trouble, Waiting } from "../parts";
 import { ofPortal } from "../place";
+import { several } from "../words";
+
+/** How many are shown at first, and how many more each time. */
+const PAGE = 50;
 
 export function Users({ portal }: { portal: string }) {
   const [wanted, setWanted] = useState("");
@@ -13,9 +17,26 @@ export function Users({ portal }: { portal: string }) {
   // An address is looked up at once, wherever it is in the list.
   const by = wanted.includes("@") ? "email" : "name";
   const query = wanted ? `&${by}=${encodeURIComponent(wanted)}` : "";
-  const users = useList<User>(`/portals/${portal}/users?limit=50${query}`);
-  useTitle("Users");
+  const users = useList<User>(`/portals/${portal}/users?limit=${PAGE}${query}`);
+  // The API looks through a part of the portal at a time, which may have few of that name, or nobody.
+  const [filled, setFilled] = useState({ query, count: PAGE });
+  const wants = filled.query === query ? filled.count : PAGE;
+  const [stopped, setStopped] = useState<string | null>(null);
   const items = users.value?.items;
+  const few = by === "name" && wanted !== "" && items !== undefined && items.length < wants && users.more !== null;
+  const looking = few && stopped !== query && !users.trouble;
+  useEffect(() => {
+    if (looking) void users.more?.();
+  }, [looking, users.value]);
+  const more = users.more && {
+    more: async () => {
+      setStopped(null);
+      setFilled({ query, count: (items?.length ?? 0) + PAGE });
+      if (!few) await users.more?.();
+    },
+    loadingMore: users.loadingMore,
+  };
+  useTitle("Users");
   return (
     <Frame portal={portal}>
       <Heading
@@ -87,10 +108,21 @@ export function Users({ portal }: { portal: string }) {
               ))}
             </Table>
           ) : (
-            <p class="quiet">Nobody among the first users. There are more to look through.</p>
+            !looking && <p class="quiet">Nobody among the first users. There are more to look through.</p>
           )}
           <Trouble of={users.trouble} again={users.again} />
-          <More of={users} />
+          {looking ? (
+            <div class="actions" role="status">
+              <p aria-busy="true">
+                Looking through all users; {several(items.length, "is found", "are found")} so far…
+              </p>
+              <button type="button" class="secondary outline" onClick={() => setStopped(query)}>
+                Stop
+              </button>
+            </div>
+          ) : (
+            more && <More of={more} />
+          )}
         </>
       )}
     </Frame>

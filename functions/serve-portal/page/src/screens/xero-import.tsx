@@ -1,11 +1,10 @@
 // Xero: whom it has, who of them can be imported, and the import.
 
 import type { ComponentChildren } from "preact";
-import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
 import type { Schemas, Upload } from "../api";
 import { Frame } from "../frame";
-import { useAround, useDeed, useLoaded, useTitle } from "../loading";
+import { useAround, useDeed, useGo, useLoaded, useTitle } from "../loading";
 import { Heading, Notice, Nothing, Table, Trouble, Waiting } from "../parts";
 import { ofPortal } from "../place";
 import { number, several } from "../words";
@@ -38,6 +37,9 @@ export function XeroImport({ portal }: { portal: string }) {
   );
 }
 
+/** As many as an import can name. */
+const MAX_CHOSEN = 1_000;
+
 interface ChoiceProps {
   portal: string;
   preview: Preview;
@@ -46,15 +48,17 @@ interface ChoiceProps {
 
 function Choice({ portal, preview, courses }: ChoiceProps) {
   const { api } = useAround();
-  const { route } = useLocation();
+  const go = useGo();
   const deed = useDeed();
   const [left, setLeft] = useState<Set<string>>(new Set());
   const [assign, setAssign] = useState(true);
   const { to_import, already_users, cannot_import, outside_places } = preview;
   const chosen = to_import.filter(({ employee_id }) => employee_id && !left.has(employee_id));
-  // Whoever is a user already is assigned the courses by an import of everybody.
-  const assigns = assign && courses.length > 0;
-  const possible = chosen.length > 0 || (left.size === 0 && assigns && already_users.length > 0);
+  // Whoever is a user already is assigned the courses too.
+  const learners = assign && courses.length > 0 ? already_users : [];
+  // Those who were looked at, and nobody whom Xero has got since.
+  const ids = [...chosen, ...learners].flatMap(({ employee_id }) => employee_id ?? []);
+  const possible = chosen.length > 0 || learners.length > 0;
   const toggle = (id: string) => {
     const next = new Set(left);
     if (!next.delete(id)) next.add(id);
@@ -64,9 +68,11 @@ function Choice({ portal, preview, courses }: ChoiceProps) {
     event.preventDefault();
     void deed.run(async () => {
       const body: Schemas["ImportBody"] = { assign_courses: assign };
-      if (left.size > 0) body.employee_ids = chosen.map(({ employee_id }) => employee_id!);
+      if (ids.length > 0 && ids.length <= MAX_CHOSEN) body.employee_ids = ids;
+      // Of more, those who are created are named.
+      else if (left.size > 0) body.employee_ids = ids.slice(0, chosen.length);
       const upload = await api.post<Upload>(`/portals/${portal}/xero/import`, body);
-      route(ofPortal(portal, `/uploads/${upload.upload_id}`));
+      go(ofPortal(portal, `/uploads/${upload.upload_id}`));
     });
   };
   return (
@@ -146,11 +152,16 @@ function Choice({ portal, preview, courses }: ChoiceProps) {
       <Trouble of={deed.trouble} />
       <div class="actions">
         <button type="submit" aria-busy={deed.busy} disabled={deed.busy || !possible}>
-          {chosen.length > 0 ? `Import ${several(chosen.length, "user", "users")}` : "Assign the courses"}
+          {imports(chosen.length, learners.length)}
         </button>
       </div>
     </form>
   );
+}
+
+function imports(chosen: number, learners: number): string {
+  if (chosen > 0) return `Import ${several(chosen, "user", "users")}`;
+  return learners > 0 ? `Assign the courses to ${several(learners, "user", "users")}` : "Nobody is chosen";
 }
 
 interface PeopleProps<P extends Person> {

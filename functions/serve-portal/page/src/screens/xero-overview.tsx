@@ -1,9 +1,9 @@
 // Xero: connect, choose the organisation, and what has been imported so far.
 
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { PageOf, Schemas } from "../api";
 import { Frame } from "../frame";
-import { type Loaded, useAround, useDeed, useLoaded, useTitle } from "../loading";
+import { type Loaded, useAround, useDeed, useLoaded, usePoll, useTitle } from "../loading";
 import { Figure, Heading, Notice, Trouble, UploadState, Waiting } from "../parts";
 import { ofPortal } from "../place";
 import { isRunning, moment, number } from "../words";
@@ -16,11 +16,7 @@ export function XeroOverview({ portal }: { portal: string }) {
   const path = `/portals/${portal}/xero`;
   const about = useLoaded((api) => api.get<About>(path), path);
   const value = about.value;
-  useEffect(() => {
-    if (!value || !(value.state === "importing" || value.giving_back)) return;
-    const timer = setTimeout(() => void about.again(), POLL_MS);
-    return () => clearTimeout(timer);
-  }, [value]);
+  usePoll(about, value && (value.state === "importing" || value.giving_back) ? POLL_MS : null);
   useTitle("Xero");
   return (
     <Frame portal={portal}>
@@ -28,7 +24,14 @@ export function XeroOverview({ portal }: { portal: string }) {
         Import your employees from Xero once, and assign them your free courses. Only first name, last name and email
         address are read.
       </Heading>
-      {value ? <Shown portal={portal} about={value} loaded={about} /> : <Waiting trouble={about.trouble} again={about.again} />}
+      {value ? (
+        <>
+          <Trouble of={about.trouble} again={about.again} />
+          <Shown portal={portal} about={value} loaded={about} />
+        </>
+      ) : (
+        <Waiting trouble={about.trouble} again={about.again} />
+      )}
     </Frame>
   );
 }

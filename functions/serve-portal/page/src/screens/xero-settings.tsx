@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { Frame } from "../frame";
 import { useAround, useDeed, useLoaded, useTitle } from "../loading";
-import { Heading, Question, Waiting } from "../parts";
+import { Heading, Question, Trouble, Waiting } from "../parts";
 import { moment, number } from "../words";
 import type { About } from "./xero-overview";
 
@@ -35,6 +35,7 @@ export function XeroSettings({ portal }: { portal: string }) {
       {!value && <Waiting trouble={about.trouble} again={about.again} />}
       {value && (
         <>
+          <Trouble of={about.trouble} again={about.again} />
           <dl class="values">
             <dt>Connection</dt>
             <dd>{value.giving_back && value.state === "not_connected" ? "Being given back" : STATES[value.state]}</dd>
