@@ -63,18 +63,22 @@ export async function signIn(page, { email, password }, path = "") {
   await page.getByRole("banner").waitFor();
 }
 
+async function axe(page, where) {
+  // Told to the browser, not to the page, whose policy runs no script of anybody else's.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  const found = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  assert.deepEqual(found, [], where);
+}
+
 /** Looks at a screen that is there: by axe, in light and dark, at three widths. */
 export async function screen(page, name) {
   const was = page.viewportSize();
   await page.locator('[aria-busy="true"]').first().waitFor({ state: "detached" });
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
-    // Told to the browser, not to the page, whose policy runs no script of anybody else's.
-    await page.evaluate(AXE);
-    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-    const found = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-    assert.deepEqual(found, [], `${name}, ${colorScheme}`);
+    await axe(page, `${name}, ${colorScheme}`);
     if (process.env.SCREENS) {
       mkdirSync(PICTURES, { recursive: true });
       // A dialog is in the middle of the window, wherever on the screen that is.
@@ -89,6 +93,7 @@ export async function screen(page, name) {
     await page.setViewportSize({ width, height: was.height });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `${name} is ${wide} px too wide for ${width} px`);
+    await axe(page, `${name}, ${width} px`);
   }
   await page.setViewportSize(was);
   assert.deepEqual(page.forbidden, [], name);

@@ -24,6 +24,14 @@ test("the first view is under 150 kB, and what browsers keep is not sent again",
   await page.getByRole("button", { name: "Sign in" }).waitFor();
   await page.waitForLoadState("networkidle");
   assert.ok(sent < 5_000, `${sent} bytes the second time`);
+  const { id, administrator } = await portal();
+  await signIn(page, administrator);
+  sent = 0;
+  await page.goto(`${PAGE}/portals/${id}`);
+  await page.getByRole("heading", { name: "Northwind Traders" }).waitFor();
+  await page.waitForLoadState("networkidle");
+  console.log(`first view of who is signed in: ${sent} bytes`);
+  assert.ok(sent > 500 && sent < 30_000, `${sent} bytes signed in`);
 });
 
 test("nothing of the page runs in a frame, or from elsewhere", async () => {
@@ -316,16 +324,160 @@ test("the progress of a file is told while it is processed", async () => {
   await page.route(`**/uploads/${upload.upload_id}`, async (route) => {
     if (!route.request().headers().authorization) return route.continue();
     asked += 1;
-    const steps = [["queued", 0], ["scanning", 12], ["applying", 64]];
+    // What is shown stays when there is no answer, and it is asked again.
+    if (asked === 3) return route.abort();
+    const steps = [["queued", 0], ["scanning", 12], null, ["applying", 64]];
     const [status, progress_percent] = steps[asked - 1] ?? ["completed", 100];
     return route.fulfill({ json: { ...upload, status, progress_percent, report_ready: status === "completed" } });
   });
   await signIn(page, administrator, `/portals/${id}/uploads/${upload.upload_id}`);
   await page.getByText("Waiting its turn: 0%").waitFor();
   await page.getByText("Reading the file: 12%").waitFor();
+  await page.getByText("Go1 cannot be reached.").waitFor();
+  assert.equal(await page.getByText("Reading the file: 12%").isVisible(), true);
   await page.getByText("Updating users: 64%").waitFor();
   assert.equal(await page.getByRole("progressbar", { name: "Progress" }).getAttribute("value"), "64");
   await page.getByRole("heading", { name: "What it did" }).waitFor();
+});
+
+test("older uploads stay while the newest are asked about", async () => {
+  const { id, administrator } = await fedPortal();
+  const upload = await feed(id, "people.csv", people([0, 1], id));
+  const made = (at) => ({
+    ...upload,
+    upload_id: `01KAPTA7HZ00000000000000${at}`,
+    file_name: `night-${at}.csv`,
+    rehearsal: at % 2 === 0,
+  });
+  const nights = Array.from({ length: 36 }, (_, at) => made(99 - at));
+  let polled = 0;
+  const page = await open();
+  await page.route("**/uploads?limit=30*", (route) => {
+    if (new URL(route.request().url()).searchParams.has("cursor")) {
+      polled = 1;
+      return route.fulfill({ json: { items: nights.slice(31), cursor: null } });
+    }
+    const items = polled ? nights.slice(0, 30) : nights.slice(1, 31);
+    return route.fulfill({ json: { items: [{ ...items[0], status: "applying" }, ...items.slice(1)], cursor: "older" } });
+  });
+  await signIn(page, administrator, `/portals/${id}/uploads`);
+  // Bars of what has changed somebody alone.
+  await page.getByText("The last 15 uploads, rehearsals aside").waitFor();
+  assert.equal(await page.getByText("night-99.csv").count(), 0);
+  await page.getByRole("button", { name: "Show more" }).click();
+  await page.getByText("night-99.csv").waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 36);
+  assert.equal(await page.getByRole("button", { name: "Show more" }).count(), 0);
+});
+
+test("a name is looked for until a page is full, and nobody has to wait for it", async () => {
+  const { id, administrator } = await fedPortal();
+  await feed(id, "people.csv", people([0], id));
+  const { items } = await api("GET", `/portals/${id}/users`);
+  const page = await open();
+  let asked = 0;
+  let pause = 0;
+  // As of a large portal, where the API looks through 5,000 at a time.
+  await page.route("**/users?*name=*", async (route) => {
+    asked += 1;
+    await new Promise((done) => setTimeout(done, pause));
+    const found = asked % 4 === 0 ? items : [];
+    return route.fulfill({ json: { items: found, cursor: asked % 4 === 0 ? null : `after-${asked}` } });
+  });
+  await signIn(page, administrator, `/portals/${id}/users`);
+  await page.getByLabel("Name or email address").fill("amelia");
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByRole("link", { name: "Amelia Person0" }).waitFor();
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
+  assert.equal(asked, 4);
+  pause = 800;
+  await page.getByLabel("Name or email address").fill("amel");
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByText("Looking through all users; 0 are found so far…").waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByRole("button", { name: "Show more" }).waitFor();
+  await page.getByText("Nobody among the first users.").waitFor();
+});
+
+test("what looks like a button is worked like one, and the focus is never lost", async () => {
+  const { id, administrator } = await fedPortal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}`);
+  await page.getByRole("button", { name: "Get credentials" }).focus();
+  await page.keyboard.press("Space");
+  await page.getByRole("heading", { name: "AWS credentials" }).waitFor();
+  await page.goto(`${PAGE}/portals/${id}/mapping`);
+  await page.getByRole("button", { name: "Withdraw the authorisation" }).click();
+  let release;
+  const held = new Promise((done) => (release = done));
+  await page.route("**/feed/authorisation", async (route) => {
+    await held;
+    return route.continue();
+  });
+  await page.getByRole("dialog").getByRole("button", { name: "Withdraw" }).click();
+  // What is being carried out is not cancelled.
+  for (const _ of [1, 2, 3]) await page.keyboard.press("Escape");
+  assert.equal(await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).isDisabled(), true);
+  release();
+  await page.getByRole("heading", { name: "Authorise the data feed" }).waitFor();
+  await page.waitForFunction(() => document.activeElement?.id === "content");
+});
+
+test("a manager who was erased is said to be none, and is not taken away by another change", async () => {
+  const { id, administrator } = await fedPortal();
+  await feed(id, "people.csv", people([0, 1], id));
+  const { items } = await api("GET", `/portals/${id}/users`);
+  const [first, other] = items;
+  await api("PATCH", `/portals/${id}/users/${first.user_id}`, { manager_ids: [other.user_id] });
+  const page = await open();
+  await page.route(`**/users/${other.user_id}`, (route) =>
+    route.fulfill({ status: 404, json: { type: "x", code: "user_not_found", title: "T", detail: "D", status: 404 } }),
+  );
+  await signIn(page, administrator, `/portals/${id}/users/${first.user_id}`);
+  await page.getByText("1 who is not in the portal any more").waitFor();
+  await page.getByRole("button", { name: "Change" }).click();
+  await page.getByLabel("Last name").fill("Changed");
+  const sent = page.waitForRequest((request) => request.method() === "PATCH");
+  await page.getByRole("button", { name: "Save" }).click();
+  assert.deepEqual(JSON.parse((await sent).postData()), { last_name: "Changed" });
+});
+
+test("an import that runs, and people for whom there is no place, are shown", async () => {
+  const { id, administrator } = await portal();
+  const page = await open();
+  const about = await api("GET", `/portals/${id}/xero`);
+  const upload_id = "01KAPTA7HZ0000000000000000";
+  const last_import = { upload_id, status: "applying", finished_at: null };
+  const answer = { ...about, state: "importing", imported: 198, places: 200, places_left: 2, last_import };
+  await page.route(`**/portals/${id}/xero`, (route) =>
+    route.request().headers().authorization ? route.fulfill({ json: answer }) : route.continue(),
+  );
+  await signIn(page, administrator, `/portals/${id}/xero`);
+  await page.getByText("An import is running.").waitFor();
+  await page.getByRole("link", { name: "Look how far it has come" }).waitFor();
+  await screen(page, "xero-importing");
+  const person = (at) => ({
+    employee_id: `00000000-0000-4000-8000-00000000000${at}`,
+    first_name: "Amelia",
+    last_name: `Person${at}`,
+    email: `amelia.${at}@${id}.example`,
+  });
+  const preview = {
+    organisation: { tenant_id: person(0).employee_id, name: "Harbour Café", country: "AU" },
+    source: "employees",
+    source_note: "These are the employees.",
+    places_left: 2,
+    to_import: [person(1), person(2)],
+    already_users: [{ ...person(5), user_id: person(5).employee_id }],
+    cannot_import: [],
+    outside_places: [person(3), person(4)],
+  };
+  await page.route(`**/portals/${id}/xero/preview`, (route) => route.fulfill({ json: preview }));
+  await page.goto(`${PAGE}/portals/${id}/xero/import`);
+  await page.getByRole("heading", { name: "No place left (2)" }).waitFor();
+  const outside = page.getByRole("region", { name: "No place left" });
+  assert.match(await outside.innerText(), /Person3[^]*Person4/);
+  await screen(page, "xero-no-place");
 });
 
 test("who has signed up with Xero is told of the first password", async () => {

@@ -85,10 +85,14 @@ test("who has never heard of S3 gets from signing in to the report of a first fi
   await page.getByRole("button", { name: "Rehearse" }).click();
   await page.getByText("This is a rehearsal").waitFor();
   await heading(page, "What it would do");
+  await screen(page, "rehearsal");
   assert.equal(await figure(page, "Created").innerText(), "2");
   assert.deepEqual((await api("GET", `/portals/${id}/users`)).items, []);
 
-  await page.getByRole("link", { name: "← Upload history" }).click();
+  // A rehearsal sets nothing up.
+  await page.getByRole("navigation").getByRole("link", { name: "Overview" }).first().click();
+  await page.getByText("Four steps, and your people").waitFor();
+  await page.getByRole("button", { name: "Upload a file" }).click();
   await page.getByRole("button", { name: "Upload a file" }).click();
   await page.getByLabel("CSV file").setInputFiles(csv("people.csv", SAMPLE + "not an address,Cy,Twombly,,\n"));
   await page.getByLabel("Rehearsal").uncheck();
@@ -175,11 +179,23 @@ test("regenerating says what stops working, and shows the new secret once", asyn
   await screen(page, "regenerate");
   await page.getByRole("button", { name: "Regenerate", exact: true }).click();
   await page.getByText("Copy the secret key now.").waitFor();
+  // Whoever has not copied it is asked before leaving, and stays.
+  const asked = page.waitForEvent("dialog");
+  const leaving = page.getByRole("link", { name: "Audit" }).click();
+  const question = await asked;
+  assert.equal(question.message(), "The secret key is not shown again. Leave without it?");
+  await question.dismiss();
+  await leaving;
   const now = await api("GET", `/portals/${id}/feed/credentials`);
   assert.notEqual(now.access_key_id, first.access_key_id);
   await page.getByText(now.access_key_id).first().waitFor();
   await page.reload();
   await page.getByText("Not shown again.").waitFor();
+  // An answer that gets lost had the only secret.
+  await page.getByRole("button", { name: "Regenerate AWS credentials" }).click();
+  await page.route("**/feed/credentials", (route) => (route.request().method() === "POST" ? route.abort() : route.continue()));
+  await page.getByRole("button", { name: "Regenerate", exact: true }).click();
+  await page.getByText("A new key pair may have been generated, whose secret nobody has seen").waitFor();
 });
 
 test("a mapping is reset and matched anew, and the credentials stay", async () => {
@@ -352,6 +368,11 @@ test("people are found and changed, and the audit says so", async () => {
   assert.deepEqual(items[0].roles, ["Learner", "Content administrator"]);
   assert.deepEqual(items[0].group_ids, [7]);
   assert.equal(items[0].manager_ids.length, 1);
+  const value = (name) => page.locator("dt", { hasText: name }).locator("xpath=following-sibling::dd[1]").innerText();
+  assert.match(await value("Roles"), /^Learner, Content administrator/);
+  assert.equal(await value("Groups"), "Sales");
+  assert.equal(await value("Managers"), "Chloe Person2");
+  assert.match(await value("Came by"), /^Data feed, /);
   await page.getByRole("link", { name: "Audit" }).click();
   await row(page, /changed a user/).waitFor();
   await screen(page, "audit");
@@ -366,11 +387,17 @@ test("settings are kept, and what is wrong with them is said", async () => {
   await page.getByRole("alert").waitFor();
   await page.getByLabel("Email addresses, one a line").fill("ann@northwind.example\nbo@northwind.example");
   await page.getByLabel("Expect a file every so many hours").fill("26");
+  // What is required is not saved as nothing.
+  await page.getByLabel("People", { exact: true }).fill("");
+  await page.getByRole("button", { name: "Save" }).click();
+  assert.equal(await page.getByLabel("People", { exact: true }).evaluate((input) => input.validity.valueMissing), true);
+  await page.getByLabel("People", { exact: true }).fill("12");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved.").waitFor();
   await screen(page, "settings");
   const settings = await api("GET", `/portals/${id}/feed/settings`);
   assert.equal(settings.expect_file_every_hours, 26);
+  assert.equal(settings.disable_limit_floor, 12);
   assert.deepEqual(settings.notify_emails.sort(), ["ann@northwind.example", "bo@northwind.example"]);
 });
 
@@ -413,7 +440,13 @@ test("a company on Xero connects, looks at whom it has, and imports them", async
   assert.match(await cannot.innerText(), /Dev Sharma/);
   await screen(page, "xero-import");
   await page.getByLabel("Import Chloe Papadopoulos").uncheck();
+  await page.getByLabel("Import Amelia Nguyen").uncheck();
+  assert.equal(await page.getByRole("button", { name: "Nobody is chosen" }).isDisabled(), true);
+  await page.getByLabel("Import Amelia Nguyen").check();
+  // Those who were looked at are named, and nobody else is imported.
+  const begun = page.waitForRequest((request) => request.url().endsWith("/xero/import") && request.method() === "POST");
   await page.getByRole("button", { name: "Import 1 user" }).click();
+  assert.deepEqual(JSON.parse((await begun).postData()).employee_ids, [employees[0].id]);
   await heading(page, "What it did");
   assert.equal(await figure(page, "Created").innerText(), "1");
   const { items } = await api("GET", `/portals/${id}/users`);

@@ -68,6 +68,14 @@ async fn operators_see_every_portal_with_the_health_of_its_feed() {
     let line = listed(&fed).await;
     assert_eq!(line["last_file"]["status"], "rejected");
     assert_eq!(line["held"]["disables"], 4);
+    // The portal's own administrators see the same.
+    let portal = fed.call("GET", "", None).await.expect(200);
+    assert_eq!(portal["feed"]["held"], line["held"]);
+    let decision = json!({"decision": "reject"});
+    let path = format!("/uploads/{}/held-disables", held.id());
+    fed.call("POST", &path, Some(decision)).await.expect(200);
+    let portal = fed.call("GET", "", None).await.expect(200);
+    assert_eq!(portal["feed"]["held"], json!(null));
 }
 
 #[tokio::test]
