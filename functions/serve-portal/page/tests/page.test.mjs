@@ -166,6 +166,30 @@ test("a connection that is lost ends no session, and one renewal is enough for a
   assert.equal(asked, 1);
 });
 
+test("an old token is renewed before the page asks for a sign-in", async () => {
+  const { id, administrator } = await portal();
+  const page = await open();
+  await signIn(page, administrator, `/portals/${id}`);
+  await page.getByRole("heading", { name: "Northwind Traders" }).waitFor();
+  // The way to the start has no slash at its end: the gateway has no route to that.
+  const { pathname } = new URL(PAGE);
+  assert.equal(await page.locator("a.brand").getAttribute("href"), pathname);
+  const id_token = await page.evaluate(() => {
+    const key = Object.keys(sessionStorage).find((key) => key.startsWith("oidc.user:"));
+    const user = JSON.parse(sessionStorage.getItem(key));
+    sessionStorage.setItem(key, JSON.stringify({ ...user, expires_at: 1 }));
+    return user.id_token;
+  });
+  const asked = [];
+  await page.route("**/oauth2/token", (route) => {
+    asked.push(new URLSearchParams(route.request().postData()).get("grant_type"));
+    return route.fulfill({ json: { id_token, access_token: "renewed", token_type: "Bearer", expires_in: 3600 } });
+  });
+  await page.reload();
+  await page.getByRole("heading", { name: "Northwind Traders" }).waitFor();
+  assert.deepEqual(asked, ["refresh_token"]);
+});
+
 test("who comes from changing a password signs in with it", async () => {
   const page = await open();
   await page.goto(`${PAGE}?code=of-nothing-that-was-begun-here`);

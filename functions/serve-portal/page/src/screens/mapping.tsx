@@ -224,8 +224,8 @@ function Mapped({ portal, known, mapping, again, change }: MappedProps) {
   const yes = (path: string) =>
     deed.run(async () => {
       await api.remove(`/portals/${portal}/feed/${path}`);
-      setAsking(null);
       await again();
+      setAsking(null);
     });
   const no = () => {
     deed.forget();
@@ -333,8 +333,8 @@ function Versions({ portal, current, held, again }: VersionsProps) {
   const use = (mapping: Mapping) =>
     deed.run(async () => {
       await api.put(`/portals/${portal}/feed/mapping`, mapping);
-      setBack(null);
       await again();
+      setBack(null);
     });
   if (!versions.value) return versions.trouble && <Waiting trouble={versions.trouble} again={versions.again} />;
   const earlier = versions.value.filter(({ version }) => version !== current);

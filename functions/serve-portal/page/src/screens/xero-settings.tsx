@@ -24,8 +24,8 @@ export function XeroSettings({ portal }: { portal: string }) {
   const disconnect = () =>
     deed.run(async () => {
       await api.remove(`${path}/connection`);
-      setAsking(false);
       await about.again();
+      setAsking(false);
     });
   useTitle("Xero settings");
   const value = about.value;
