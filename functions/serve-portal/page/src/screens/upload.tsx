@@ -174,10 +174,10 @@ function WouldBeHeld({ path, upload, codes }: { path: string; upload: Upload; co
   return (
     <Notice tone="attention" title={`${heldPeople(held)}.`}>
       <p>
-        That would wait for your approval{why ? `: ${why.meaning}` : "."} {why?.how_to_fix}
+        That would wait for your approval. {why?.meaning}
       </p>
       {upload.report_ready && (
-        <button type="button" class="link" onClick={() => document.open("report")}>
+        <button type="button" class="secondary outline small" onClick={() => document.open("report")}>
           See in the report who it is about
         </button>
       )}
