@@ -2,20 +2,20 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::message::Message;
 use crate::sweep::sweep;
 use crate::turn::take_turn;
 use lambda_runtime::LambdaEvent;
 use platform::metrics::Invocation;
 use platform::time_limit::TimeLimit;
+use platform::wake::OwnEvent;
 use serde_json::Value;
 
 /// Repeating an event is safe: what is erased is not found again.
 pub(crate) async fn handle(event: LambdaEvent<Value>, context: &Context) -> Result<(), Failure> {
     let limit = TimeLimit::new(event.context.deadline, (context.clock)());
-    match Message::parse(event.payload)? {
-        Message::Sweep => sweep(context).await,
-        Message::Erase(portal) => {
+    match OwnEvent::of(&event.payload).ok_or(Failure::MalformedEvent)? {
+        OwnEvent::Sweep => sweep(context).await,
+        OwnEvent::Wake(portal) => {
             let mut line = Invocation::begin("erase-data", context.clock);
             line.property("portal_id", portal.to_string());
             let done = take_turn(context, portal, &limit, &mut line).await;
@@ -23,5 +23,23 @@ pub(crate) async fn handle(event: LambdaEvent<Value>, context: &Context) -> Resu
             line.end();
             done
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_samples_are_events_of_ours() {
+        let sample = |text: &str| OwnEvent::of(&serde_json::from_str(text).unwrap());
+        assert_eq!(
+            sample(include_str!("../../../events/erase-data.json")),
+            "1001".parse().ok().map(OwnEvent::Wake)
+        );
+        assert_eq!(
+            sample(include_str!("../../../events/erase-data.sweep.json")),
+            Some(OwnEvent::Sweep)
+        );
     }
 }

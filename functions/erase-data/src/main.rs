@@ -6,7 +6,6 @@ mod customers_user;
 mod environment;
 mod failure;
 mod handler;
-mod message;
 mod off_boarding;
 mod person;
 mod sweep;

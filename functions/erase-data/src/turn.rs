@@ -6,18 +6,12 @@ use crate::failure::Failure;
 use crate::off_boarding;
 use crate::person::{self, Traces};
 use mapping::identity::PortalId;
-use platform::failure::CallFailed;
-use platform::feed::{Acquired, Lease};
 use platform::metrics::Invocation;
 use platform::time_limit::TimeLimit;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How long somebody else's lease is waited for. A long file is left to the sweep.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How often it is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A file waits no longer than that for somebody to be erased. Less, and under a stream of files nobody ever would be.
 const LOOK_FOR_FILES_EVERY: Duration = Duration::from_secs(10);
@@ -48,7 +42,9 @@ pub(crate) async fn take_turn(
         None if feed.next_erasure(portal).await?.is_none() => return Ok(()),
         None => {}
     }
-    let Some(lease) = take_lease(context, portal).await? else {
+    let owner = || (context.new_id)().to_string();
+    let lease = feed.wait_for_lease(portal, PATIENCE, owner, context.clock);
+    let Some(lease) = lease.await? else {
         tracing::info!(portal_id = %portal, "somebody else works for the portal");
         return Ok(());
     };
@@ -114,28 +110,5 @@ async fn file_waits(context: &Context, portal: PortalId) -> Result<(), Failure> 
         if context.feed.next_in_queue(portal).await?.is_some() {
             return Ok(());
         }
-    }
-}
-
-/// The lease; `None`: somebody else has had it all the time.
-async fn take_lease(context: &Context, portal: PortalId) -> Result<Option<Lease>, CallFailed> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        // A name for this attempt alone: one whose answer never came may still arrive, and is not ours then.
-        let owner = (context.new_id)().to_string();
-        match context
-            .feed
-            .take_lease(portal, &owner, context.clock)
-            .await?
-        {
-            Acquired::Ours(lease) if lease.check().is_ok() => return Ok(Some(lease)),
-            // That took so long that next to nothing is left of it.
-            Acquired::Ours(lease) => lease.give_back().await?,
-            Acquired::Held(_) => {}
-        }
-        if Instant::now() >= until {
-            return Ok(None);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }

@@ -5,7 +5,6 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::giving_back::give_back;
 use crate::turn::take_turn;
-use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use lambda_http::LambdaEvent;
 use mapping::identity::PortalId;
@@ -13,40 +12,8 @@ use platform::clock::stamp;
 use platform::feed::xero::CONNECTED_FOR;
 use platform::metrics::Invocation;
 use platform::time_limit::TimeLimit;
-use platform::wake::Wake;
-use serde::Deserialize;
+use platform::wake::OwnEvent;
 use serde_json::Value;
-
-/// Lambda answers an asynchronous invocation in some 10 ms.
-const IN_FLIGHT: usize = 16;
-
-/// What there is to do.
-#[derive(Debug, PartialEq, Eq)]
-enum Message {
-    /// Something of a portal is due; the table says what.
-    Portal(PortalId),
-    /// Every portal where something is due is to be woken.
-    Sweep,
-}
-
-/// The schedule's own event (template.yaml).
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SweepEvent {
-    sweep: bool,
-}
-
-impl Message {
-    fn parse(event: Value) -> Result<Self, Failure> {
-        if let Ok(SweepEvent { sweep: true }) = SweepEvent::deserialize(&event) {
-            return Ok(Message::Sweep);
-        }
-        match serde_json::from_value(event) {
-            Ok(Wake { portal_id }) => Ok(Message::Portal(portal_id)),
-            Err(_) => Err(Failure::MalformedEvent),
-        }
-    }
-}
 
 /// Does what is due. Repeating an event is safe: what is done is not found again.
 ///
@@ -55,9 +22,12 @@ impl Message {
 /// We are broken: Lambda repeats the event, and the sweep comes after that.
 pub async fn handle(context: &Context, event: LambdaEvent<Value>) -> Result<(), Failure> {
     let limit = TimeLimit::new(event.context.deadline, (context.clock)());
-    match Message::parse(event.payload)? {
-        Message::Sweep => sweep(context).await,
-        Message::Portal(portal) => {
+    match OwnEvent::of(&event.payload).ok_or(Failure::MalformedEvent)? {
+        OwnEvent::Sweep => {
+            let portals = context.feed.portals_of_xero((context.clock)()).await?;
+            Ok(context.import_xero.wake_all(portals).await?)
+        }
+        OwnEvent::Wake(portal) => {
             let mut line = Invocation::begin("import-xero", context.clock);
             line.property("portal_id", portal.to_string());
             let done = all_due(context, portal, &limit, &mut line).await;
@@ -104,42 +74,20 @@ async fn all_due(
     }
 }
 
-/// Wakes every portal where something is due.
-async fn sweep(context: &Context) -> Result<(), Failure> {
-    let portals = context.feed.portals_of_xero((context.clock)()).await?;
-    let woken: Vec<_> = stream::iter(portals)
-        .map(|portal| context.import_xero.wake(portal))
-        .buffer_unordered(IN_FLIGHT)
-        .collect()
-        .await;
-    // All are tried before one failure is told; the next sweep finds the portal again.
-    woken.into_iter().collect::<Result<(), _>>()?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
-    fn each_kind_of_event_is_known_by_its_form() {
-        let sample = |text: &str| Message::parse(serde_json::from_str(text).unwrap()).ok();
+    fn the_samples_are_events_of_ours() {
+        let sample = |text: &str| OwnEvent::of(&serde_json::from_str(text).unwrap());
         assert_eq!(
             sample(include_str!("../../../events/import-xero.wake.json")),
-            "1001".parse().ok().map(Message::Portal)
+            "1001".parse().ok().map(OwnEvent::Wake)
         );
         assert_eq!(
             sample(include_str!("../../../events/import-xero.sweep.json")),
-            Some(Message::Sweep)
+            Some(OwnEvent::Sweep)
         );
-        for unknown in [
-            json!({"portal_id": "x"}),
-            json!({"sweep": false}),
-            json!({}),
-            json!(null),
-        ] {
-            assert!(Message::parse(unknown).is_err());
-        }
     }
 }

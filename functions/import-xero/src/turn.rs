@@ -9,17 +9,13 @@ use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use platform::clock::stamp;
 use platform::failure::CallFailed;
+use platform::feed::Lease;
 use platform::feed::xero::PendingImport;
-use platform::feed::{Acquired, Lease};
 use platform::metrics::Invocation;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
 
 /// How long somebody else's lease is waited for. A long file is left to the sweep.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// How often it is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// When an attempt that was not heard of again is followed by another.
 const NEXT_ATTEMPT: SignedDuration = SignedDuration::from_mins(1);
@@ -35,7 +31,9 @@ pub(crate) async fn take_turn(
     line: &mut Invocation,
 ) -> Result<(), Failure> {
     let feed = &context.feed;
-    let Some(lease) = take_lease(context, portal).await? else {
+    let owner = || (context.new_id)().to_string();
+    let lease = feed.wait_for_lease(portal, PATIENCE, owner, context.clock);
+    let Some(lease) = lease.await? else {
         tracing::info!(portal_id = %portal, "somebody else works for the portal; the import waits");
         return Ok(());
     };
@@ -53,26 +51,6 @@ pub(crate) async fn take_turn(
     lease.give_back().await?;
     // A file may have come meanwhile, whose event found the lease held; and somebody may have to be told.
     Ok(context.process_upload.wake(portal).await?)
-}
-
-/// The lease; `None`: somebody else has had it all the time.
-async fn take_lease(context: &Context, portal: PortalId) -> Result<Option<Lease>, CallFailed> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        // A name for this attempt alone: one whose answer never came may still arrive, and is not ours then.
-        let owner = (context.new_id)().to_string();
-        let feed = &context.feed;
-        match feed.take_lease(portal, &owner, context.clock).await? {
-            Acquired::Ours(lease) if lease.check().is_ok() => return Ok(Some(lease)),
-            // That took so long that next to nothing is left of it.
-            Acquired::Ours(lease) => lease.give_back().await?,
-            Acquired::Held(_) => {}
-        }
-        if Instant::now() >= until {
-            return Ok(None);
-        }
-        sleep(LOOK_EVERY).await;
-    }
 }
 
 async fn attempt(

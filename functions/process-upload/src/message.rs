@@ -4,8 +4,7 @@
 use crate::failure::Failure;
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use mapping::identity::PortalId;
-use platform::wake::Wake;
-use serde::Deserialize;
+use platform::wake::OwnEvent;
 use serde_json::Value;
 
 /// What there is to do.
@@ -18,20 +17,12 @@ pub(crate) enum Message {
     Sweep,
 }
 
-/// The schedule's own event (template.yaml).
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SweepEvent {
-    sweep: bool,
-}
-
 impl Message {
     pub(crate) fn parse(event: Value) -> Result<Self, Failure> {
-        if let Ok(SweepEvent { sweep: true }) = SweepEvent::deserialize(&event) {
-            return Ok(Message::Sweep);
-        }
-        if let Ok(Wake { portal_id }) = Wake::deserialize(&event) {
-            return Ok(Message::Wake(portal_id));
+        match OwnEvent::of(&event) {
+            Some(OwnEvent::Sweep) => return Ok(Message::Sweep),
+            Some(OwnEvent::Wake(portal)) => return Ok(Message::Wake(portal)),
+            None => {}
         }
         let event: S3Event = serde_json::from_value(event)
             .map_err(|_| Failure::MalformedEvent("it has no form that is known"))?;

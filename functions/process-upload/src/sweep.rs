@@ -4,10 +4,6 @@
 
 use crate::failure::Failure;
 use crate::feed::Feed;
-use futures_util::{StreamExt, stream};
-
-/// Lambda answers an asynchronous invocation in some 10 ms.
-const IN_FLIGHT: usize = 16;
 
 /// Wakes every portal with work.
 pub(crate) async fn sweep(feed: &Feed) -> Result<(), Failure> {
@@ -16,12 +12,5 @@ pub(crate) async fn sweep(feed: &Feed) -> Result<(), Failure> {
         return Ok(());
     }
     tracing::info!(portals_woken = portals.len(), "the sweep found work");
-    let woken: Vec<_> = stream::iter(portals)
-        .map(|portal| feed.process_upload.wake(portal))
-        .buffer_unordered(IN_FLIGHT)
-        .collect()
-        .await;
-    // All are tried before one failure is told; the next sweep finds the portal again.
-    woken.into_iter().collect::<Result<(), _>>()?;
-    Ok(())
+    Ok(feed.process_upload.wake_all(portals).await?)
 }

@@ -15,7 +15,7 @@ use mapping::identity::PortalId;
 use serde::Deserialize;
 use std::cell::Cell;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 /// How long a lease lasts that nobody renews.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -32,6 +32,9 @@ const RENEWAL: Duration = Duration::from_secs(2);
 /// A renewal that failed is sent again after this: three times before the silence where nobody answers, a dozen
 /// times where somebody refuses.
 const RENEWAL_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often somebody else's lease is looked at by who waits for it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The lease of a portal as the table has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -298,6 +301,34 @@ impl FeedTable {
             known_until: Cell::new(sent_at + LEASE),
             clock,
         }))
+    }
+
+    /// The same, and waits for it as long as this. `owner` makes a name for each attempt: one whose answer never came may
+    /// still arrive, and is not ours then. `None`: somebody else has had it all the time.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read or written.
+    pub async fn wait_for_lease(
+        &self,
+        portal: PortalId,
+        patience: Duration,
+        owner: impl Fn() -> String,
+        clock: crate::clock::Clock,
+    ) -> Result<Option<Lease>, CallFailed> {
+        let until = Instant::now() + patience;
+        loop {
+            match self.take_lease(portal, &owner(), clock).await? {
+                Acquired::Ours(lease) if lease.check().is_ok() => return Ok(Some(lease)),
+                // That took so long that next to nothing is left of it.
+                Acquired::Ours(lease) => lease.give_back().await?,
+                Acquired::Held(_) => {}
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// `false`: the lease is not as it was seen any more.

@@ -8,7 +8,6 @@ use crate::failure::CallFailed;
 use crate::feed::portals::THERE;
 use crate::keys::Key;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::types::ReturnValue;
 use jiff::{SignedDuration, Timestamp};
 use mapping::identity::PortalId;
 use serde::{Deserialize, Serialize};
@@ -130,8 +129,7 @@ impl FeedTable {
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(Key::xero_attempt(portal, state_hash).item()))
-            .condition_expression("attribute_exists(pk)")
-            .return_values(ReturnValue::None);
+            .condition_expression("attribute_exists(pk)");
         match request.send().await {
             Ok(_) => Ok(true),
             Err(error)

@@ -7,7 +7,7 @@ use super::delete_after;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::Key;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -68,8 +68,7 @@ impl FeedTable {
             .expression_attribute_values(
                 ":delete",
                 AttributeValue::N(delete_after(until).to_string()),
-            )
-            .return_values(ReturnValue::None);
+            );
         match request.send().await {
             Ok(_) => Ok(Turn::Ours(Calls {
                 tenant_id: tenant_id.to_owned(),
