@@ -110,7 +110,7 @@ const LOCATIONS: [&str; 5] = [
 ];
 const NOTES: [&str; 4] = [
     "",
-    "On parental leave until July",
+    "On parental leave",
     "Returns 2026",
     "Union member",
 ];
@@ -137,14 +137,14 @@ pub fn push_row(file: &mut String, person: u64, changed: bool) {
     let title = if changed { "Promoted" } else { title };
     // Among people who are new together and among those whose neighbours in the file are, all the same.
     let unit = match person * 37 % 100 < QUOTED_PERCENT {
-        true => "\"Asia Pacific, Region 4\"",
-        false => "Europe & Middle East",
+        true => "\"APAC, Region 4\"",
+        false => "EMEA Central",
     };
     // A string takes whatever is written to it.
     let _ = write!(
         file,
         "E{person:07},{},{first},{last},{title},{department},{location},{},{year}-{month:02}-{day:02},\
-         Full time,CC-{:04},{unit},Australia,+61 7 5550 {:04},1.0,{note}\r\n",
+         Full time,CC-{:04},{unit},Australia,5550 {:04},1.0,{note}\r\n",
         address(person),
         manager_of(person).map(address).unwrap_or_default(),
         person % 700,
@@ -157,7 +157,7 @@ fn manager_of(person: u64) -> Option<u64> {
 }
 
 fn address(person: u64) -> String {
-    format!("person.{person:07}@staff.example.com")
+    format!("p{person:07}@staff.example.com")
 }
 
 /// The mapping that the file is read with, as it is saved.

@@ -1,0 +1,166 @@
+"""`make bench`: measures, and writes docs/performance.md. `make bench PART=rows` measures one part and keeps what was
+measured of the others; ROWS=10000,100000 chooses the sizes of whole runs, QUICK=1 takes three minutes.
+
+Needs what `make test` needs, and valgrind. Everything it makes is below target/bench.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+WORK = ROOT / "target" / "bench"
+VENV = WORK / "venv"
+RESULTS = WORK / "results.json"
+# Functions as they are deployed (template.yaml), for the machine itself.
+FUNCTIONS = WORK / "lambda"
+STARTS = 25
+
+sys.path.insert(0, str(ROOT / "local"))
+import cloud  # noqa: E402
+
+SINCE = time.monotonic()
+
+
+def say(text: str) -> None:
+    cloud.say(text, SINCE)
+
+
+def main() -> int:
+    quick = bool(os.environ.get("QUICK"))
+    sizes = [int(rows) for rows in os.environ.get("ROWS", "10000,100000" if quick else "10000,100000,1000000").split(",")]
+    parts = {"rows": rows, "runs": runs, "start": start, "sizes": binary_sizes, "peers": peers}
+    wanted = [os.environ["PART"]] if os.environ.get("PART") else list(parts)
+    if not set(wanted) <= set(parts):
+        print(f"error: PART is one of {', '.join(parts)}", file=sys.stderr)
+        return 2
+    WORK.mkdir(parents=True, exist_ok=True)
+    cloud.install(VENV, HERE / "requirements.txt", SINCE)
+    if Path(sys.prefix) != VENV:
+        os.execv(VENV / "bin" / "python", [VENV / "bin" / "python", __file__])
+    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    from run import Wrong
+
+    try:
+        tools = build_tools()
+        build_functions(all_of_them="sizes" in wanted)
+        for part in wanted:
+            results[part] = {"machine": machine(), "sizes": sizes, "measured": parts[part](tools, sizes, quick)}
+            RESULTS.write_text(json.dumps(results, indent=2))
+    except (Wrong, cloud.Failure) as wrong:
+        print(f"error: {wrong}", file=sys.stderr)
+        return 1
+    import report
+
+    report.write(results)
+    say("docs/performance.md says what was measured")
+    return 0
+
+
+def machine() -> dict:
+    """What it was measured on, and what."""
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
+        platform.processor(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    git = lambda *what: subprocess.run(["git", *what], cwd=ROOT, capture_output=True, text=True).stdout.strip()  # noqa: E731
+    return {
+        "processor": model,
+        "cpus": os.cpu_count(),
+        "memory_bytes": memory,
+        "system": f"{platform.system()} {platform.release()}",
+        "rustc": subprocess.run(["rustc", "--version"], cwd=ROOT, capture_output=True, text=True).stdout.strip(),
+        "python": platform.python_version(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "commit": git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", ":!docs") else ""),
+    }
+
+
+# ---------------------------------------------------------------- Building
+
+
+def build_tools() -> Path:
+    """The programs of this folder, built as the functions are; where they lie."""
+    say("Building the benchmarks")
+    run_or_fail(["cargo", "build", "--release", "--locked", "--package", "bench"])
+    host = subprocess.run(["rustc", "-vV"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    triple = next(line.split()[1] for line in host.splitlines() if line.startswith("host:"))
+    return ROOT / "target" / triple / "release"
+
+
+def build_functions(all_of_them: bool) -> None:
+    """As they are deployed: what SAM runs is this, for the machine that the functions are to run on."""
+    say("Building the functions")
+    cloud.install(cloud.TOOLS_VENV, cloud.HERE / "requirements-tools.txt", SINCE)
+    # By name: the tests have binaries too.
+    names = sorted(path.name for path in (ROOT / "functions").iterdir()) if all_of_them else ["process-upload"]
+    only = [part for name in names for part in ("--bin", name)]
+    lambda_ = cloud.TOOLS_VENV / "bin" / "cargo-lambda"
+    run_or_fail([lambda_, "lambda", "build", "--release", "--locked", "--compiler", "cargo", "--lambda-dir", FUNCTIONS, *only])
+
+
+def run_or_fail(command: list[str | Path]) -> None:
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        raise cloud.Failure(f"this failed: {' '.join(str(part) for part in command)}")
+
+
+def function(name: str) -> Path:
+    return FUNCTIONS / name / "bootstrap"
+
+
+# ---------------------------------------------------------------- Parts
+
+
+def rows(tools: Path, _sizes: list[int], quick: bool) -> dict:
+    import instructions
+    from runs import people_file
+
+    file = people_file(tools, 100_000, None, WORK)
+    command = [tools / "rows", "time", file, "5" if quick else "15"]
+    timed = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    counted = instructions.count(tools, WORK)
+    say(f"a row: {timed['scan_ns']:.0f} ns, {counted['scan']:,} instructions")
+    return timed | {f"{what}_instructions": count for what, count in counted.items()}
+
+
+def runs(tools: Path, sizes: list[int], _quick: bool) -> list[dict]:
+    from runs import measure
+
+    return measure(function("process-upload"), tools, sizes, WORK, say)
+
+
+def start(tools: Path, _sizes: list[int], _quick: bool) -> dict:
+    from run import Place
+
+    nowhere = Place("http://127.0.0.1:9", "1001", "users", "feed", "feed-bucket", "reports-bucket")
+    environment = nowhere.environment() | {"AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_VERSION": "1"}
+    environment |= {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769", "AWS_LAMBDA_LOG_GROUP_NAME": "b", "AWS_LAMBDA_LOG_STREAM_NAME": "b"}
+    measured = {}
+    for name, binary in {"process-upload": function("process-upload"), "minimal": tools / "minimal-function"}.items():
+        command = [tools / "start", str(STARTS), binary]
+        started = subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+        measured[name] = json.loads(started.stdout)
+        say(f"{name} asks for its first event after {min(measured[name]) / 1000:.2f} ms at best")
+    return measured
+
+
+def binary_sizes(tools: Path, _sizes: list[int], _quick: bool) -> dict:
+    measured = {folder.name: (folder / "bootstrap").stat().st_size for folder in sorted(FUNCTIONS.iterdir())}
+    return measured | {"minimal": (tools / "minimal-function").stat().st_size}
+
+
+def peers(tools: Path, sizes: list[int], quick: bool) -> list[dict]:
+    from peer_runs import measure
+
+    return measure(function("process-upload"), tools, WORK, 10_000 if quick else min(max(sizes), 100_000), say)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
