@@ -35,7 +35,7 @@ def say(text: str) -> None:
 def main() -> int:
     quick = bool(os.environ.get("QUICK"))
     sizes = [int(rows) for rows in os.environ.get("ROWS", "10000,100000" if quick else "10000,100000,1000000").split(",")]
-    parts = {"rows": rows, "runs": runs, "start": start, "sizes": binary_sizes, "peers": peers}
+    parts = {"rows": rows, "runs": runs, "emulator": emulator, "start": start, "sizes": binary_sizes, "peers": peers}
     wanted = [os.environ["PART"]] if os.environ.get("PART") else list(parts)
     if not set(wanted) <= set(parts):
         print(f"error: PART is one of {', '.join(parts)}", file=sys.stderr)
@@ -136,11 +136,17 @@ def runs(tools: Path, sizes: list[int], _quick: bool) -> list[dict]:
     return measure(function("process-upload"), tools, sizes, WORK, say)
 
 
-def start(tools: Path, _sizes: list[int], _quick: bool) -> dict:
-    from run import Place
+def emulator(tools: Path, sizes: list[int], _quick: bool) -> list[dict]:
+    from emulator import measure
 
-    nowhere = Place("http://127.0.0.1:9", "1001", "users", "feed", "feed-bucket", "reports-bucket")
-    environment = nowhere.environment() | {"AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_VERSION": "1"}
+    return measure(function("process-upload"), tools, min(sizes), WORK, say)
+
+
+def start(tools: Path, _sizes: list[int], _quick: bool) -> dict:
+    from run import null_place
+
+    # Nobody is called before the first event.
+    environment = null_place("http://127.0.0.1:9").environment() | {"AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_VERSION": "1"}
     environment |= {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769", "AWS_LAMBDA_LOG_GROUP_NAME": "b", "AWS_LAMBDA_LOG_STREAM_NAME": "b"}
     measured = {}
     for name, binary in {"process-upload": function("process-upload"), "minimal": tools / "minimal-function"}.items():

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from run import Cost, Place, Wrong, counts, null_cloud, peak_bytes, set_up
-from runs import deliver, measure_size, people_file, people_mapping
+from run import REGION, Cost, Place, Wrong, counts, null_cloud, null_place, peak_bytes
+from runs import deliver, measure_size, people_file
 
 PEERS = Path(__file__).resolve().parent / "peers"
 
@@ -34,7 +34,7 @@ def measure(function: Path, tools: Path, work: Path, rows: int, say) -> list[dic
         ("nothing changed", "Python, the users read first, and compared", [*python, PEERS / "diff.py"], rows, True),
     ]:
         with null_cloud(tools / "null-cloud") as endpoint:
-            place = set_up(endpoint, people_mapping(tools))
+            place = null_place(endpoint)
             deliver(place, people_file(tools, of_rows, None, work))
             if first:
                 run_script(command, place)
@@ -66,7 +66,7 @@ def line(case: str, name: str, rows: int, cost: Cost) -> dict:
 
 
 def run_script(command: list[str | Path], place: Place) -> Cost:
-    environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"} | place.environment()
+    environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": REGION, "NODE_NO_WARNINGS": "1"} | place.environment()
     since = time.monotonic()
     process = subprocess.Popen(command, env=environment)
     peak = 0

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,6 +21,10 @@ REGION = "us-east-1"
 # As long as an invocation may last.
 TIMEOUT_SECONDS = 900
 FUNCTION_NAME = "bench-process-upload"
+
+
+# A call of DynamoDB: operation and request.
+Ask = Callable[[str, dict], dict]
 
 
 class Wrong(Exception):
@@ -82,9 +86,14 @@ def request(method: str, url: str, body: bytes | None = None, headers: dict[str,
         return answer.read()
 
 
-def dynamodb(endpoint: str, operation: str, body: dict) -> dict:
-    headers = {"x-amz-target": f"DynamoDB_20120810.{operation}", "content-type": "application/x-amz-json-1.0"}
-    return json.loads(request("POST", endpoint, json.dumps(body).encode(), headers))
+def asker(place: Place) -> Ask:
+    """For the null cloud, which looks at no signatures."""
+
+    def ask(operation: str, body: dict) -> dict:
+        headers = {"x-amz-target": f"DynamoDB_20120810.{operation}", "content-type": "application/x-amz-json-1.0"}
+        return json.loads(request("POST", place.endpoint, json.dumps(body).encode(), headers))
+
+    return ask
 
 
 def counts(endpoint: str) -> dict:
@@ -92,13 +101,23 @@ def counts(endpoint: str) -> dict:
     return json.loads(request("GET", f"{endpoint}/_bench/counts"))
 
 
-def set_up(endpoint: str, mapping: dict, portal: str = "1001") -> Place:
+def null_place(endpoint: str) -> Place:
+    """In the null cloud, where every name is good."""
+    return Place(endpoint, "1001", "users", "feed", "feed-bucket", "reports-bucket")
+
+
+def set_up(place: Place, mapping: dict, ask: Ask | None = None) -> None:
     """A portal that is authorised and mapped: its items as `configure-feed` writes them."""
-    place = Place(endpoint, portal, "users", "feed", "feed-bucket", "reports-bucket")
+    ask = ask or asker(place)
     now = stamp()
+
+    def put(sk: str, item: dict) -> None:
+        item = typed({"pk": place.portal, "sk": sk} | item)["M"]
+        ask("PutItem", {"TableName": place.feed_table, "Item": item})
+
     standard = {"email", "first_name", "last_name", "manager"}
     custom = [field["field"] for field in mapping["fields"] if field["field"] not in standard]
-    put(place, "PORTAL", {
+    put("PORTAL", {
         "name": "A company",
         "country": "AU",
         "external_id_enabled": False,
@@ -110,13 +129,7 @@ def set_up(endpoint: str, mapping: dict, portal: str = "1001") -> Place:
         "revision": 2,
     })  # fmt: skip
     for key in ("MAPPING", "MAPPING#1"):
-        put(place, key, mapping | {"version": 1, "created_at": now})
-    return place
-
-
-def put(place: Place, sk: str, item: dict) -> None:
-    item = {"pk": place.portal, "sk": sk} | item
-    dynamodb(place.endpoint, "PutItem", {"TableName": place.feed_table, "Item": typed(item)["M"]})
+        put(key, mapping | {"version": 1, "created_at": now})
 
 
 def typed(value: object) -> dict:
@@ -141,8 +154,8 @@ def stamp() -> str:
 # ---------------------------------------------------------------- A run
 
 
-def put_event(place: Place, key: str, size: int) -> dict:
-    """The event of an object that was put just now, as S3 sends it."""
+def put_event(place: Place, key: str, size: int, version: str | None = None, etag: str = "0") -> dict:
+    """The event of an object that was put just now, as S3 sends it. A version of its own, unless one is named."""
     nanoseconds = time.time_ns()
     return {"Records": [{
         "eventVersion": "2.6",
@@ -160,8 +173,8 @@ def put_event(place: Place, key: str, size: int) -> dict:
             "object": {
                 "key": f"{place.portal}/{key}",
                 "size": size,
-                "eTag": "0",
-                "versionId": f"v{nanoseconds}",
+                "eTag": etag,
+                "versionId": version or f"v{nanoseconds}",
                 "sequencer": f"{nanoseconds:018X}",
             },
         },
@@ -259,9 +272,8 @@ def peak_bytes(pid: int) -> int:
     raise Wrong("this system does not tell the peak of a process's memory")
 
 
-def newest_upload(place: Place, ask=None) -> dict:
+def newest_upload(place: Place, ask: Ask) -> dict:
     """The upload record that was written last."""
-    ask = ask or (lambda operation, body: dynamodb(place.endpoint, operation, body))
     answer = ask("Query", {
         "TableName": place.feed_table,
         "ConsistentRead": True,
@@ -284,10 +296,9 @@ def plain(value: dict) -> object:
     return inner
 
 
-def check(place: Place, expected: dict[str, int], ask=None) -> dict:
+def check(place: Place, expected: dict[str, int], ask: Ask | None = None) -> None:
     """The record of the newest upload, which must have ended well and with these rows and no others."""
-    record = newest_upload(place, ask)
+    record = newest_upload(place, ask or asker(place))
     rows = {name: count for name, count in record["rows"].items() if count}
     if record["status"] != "completed" or rows != expected | {"total": sum(expected.values())}:
         raise Wrong(f"the upload ended as {record['status']} with {rows}, not with {expected}: {record['problems'][:2]}")
-    return record

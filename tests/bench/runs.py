@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from run import Cost, Place, Wrong, check, counts, null_cloud, put_event, request, run, set_up
+from run import Cost, Place, Wrong, check, counts, null_cloud, null_place, put_event, request, run, set_up
 
 # Of so many people one has changed.
 NTH = 200
@@ -17,17 +17,11 @@ def measure(function: Path, tools: Path, sizes: list[int], work: Path, say) -> l
 
 
 def measure_size(function: Path, tools: Path, rows: int, work: Path, say) -> list[dict]:
-    mapping = people_mapping(tools)
-    same, changed = people_file(tools, rows, None, work), people_file(tools, rows, NTH, work)
-    changes = -(-rows // NTH)
     lines = []
     with null_cloud(tools / "null-cloud") as endpoint:
-        place = set_up(endpoint, mapping)
-        for case, file, expected in (
-            (CASES[0], same, {"created": rows}),
-            (CASES[1], same, {"unchanged": rows}),
-            (CASES[2], changed, {"updated": changes, "unchanged": rows - changes}),
-        ):
+        place = null_place(endpoint)
+        set_up(place, people_mapping(tools))
+        for case, file, expected in cases(tools, rows, work):
             event = deliver(place, file)
             counts(endpoint)
             cost = run([function], place, event, work / "process-upload.log")
@@ -39,6 +33,17 @@ def measure_size(function: Path, tools: Path, rows: int, work: Path, say) -> lis
             lines.append(line)
             say(f"{case}, {rows:,} rows: {line['cpu_us_a_row']:.2f} µs of CPU a row, {cost.peak_bytes / 2**20:.0f} MiB")
     return lines
+
+
+def cases(tools: Path, rows: int, work: Path) -> list[tuple[str, Path, dict[str, int]]]:
+    """Each a name, a file, and what is to become of its rows. One follows the other."""
+    same, changed = people_file(tools, rows, None, work), people_file(tools, rows, NTH, work)
+    changes = -(-rows // NTH)
+    return [
+        (CASES[0], same, {"created": rows}),
+        (CASES[1], same, {"unchanged": rows}),
+        (CASES[2], changed, {"updated": changes, "unchanged": rows - changes}),
+    ]
 
 
 def deliver(place: Place, file: Path) -> dict:
