@@ -8,7 +8,7 @@ PYTHON := python3
 TOOLS := target/local/venv-tools/bin
 PAGE := functions/serve-portal/page
 
-.PHONY: demo demo-xero test up down redrive watch lint unit validate end-to-end ask chaos audit page page-check page-test screens
+.PHONY: demo demo-xero test up down redrive watch lint unit instructions bench validate end-to-end ask chaos audit page page-check page-test screens
 
 ## The whole story on the local cloud, from an empty portal to the report. Ends with the cloud down again.
 demo:
@@ -19,7 +19,7 @@ demo-xero:
 	@$(PYTHON) local/cloud.py demo-xero
 
 ## Everything that is checked before a change is merged.
-test: lint unit page-check
+test: lint unit instructions page-check
 	@$(PYTHON) local/cloud.py test
 
 lint:
@@ -33,6 +33,16 @@ unit:
 	cargo test --workspace --locked --lib --bins --test sample_file --test documents --test purity --test openapi
 	cargo test --workspace --locked --test protocol --test golden --test reference --test corpus --test import --test xero
 	cargo run --quiet --locked -p mapping --example plan -- events/people.mapping.json events/people.csv > /dev/null
+
+## Instructions a row, compared with the committed ones, within 5 %. Needs valgrind. UPDATE_BASELINE=1 accepts what is
+## counted now.
+instructions:
+	@$(PYTHON) tests/bench/instructions.py
+
+## Measures, and writes docs/performance.md: some 25 minutes; QUICK=1 makes it three. PART=rows measures one part of it,
+## ROWS=10000,100000 chooses the sizes of whole runs. Needs valgrind, and Node for those who are compared.
+bench:
+	@$(PYTHON) tests/bench/bench.py
 
 ## The local cloud, with everything deployed. PORT=4566 chooses the port; without it, a free one is used.
 up:

@@ -37,8 +37,8 @@ def main() -> int:
     sizes = [int(rows) for rows in os.environ.get("ROWS", "10000,100000" if quick else "10000,100000,1000000").split(",")]
     parts = {"rows": rows, "runs": runs, "emulator": emulator, "start": start, "sizes": binary_sizes, "peers": peers}
     wanted = [os.environ["PART"]] if os.environ.get("PART") else list(parts)
-    if not set(wanted) <= set(parts):
-        print(f"error: PART is one of {', '.join(parts)}", file=sys.stderr)
+    if not set(wanted) <= {*parts, "profile"}:
+        print(f"error: PART is one of {', '.join(parts)}, profile", file=sys.stderr)
         return 2
     WORK.mkdir(parents=True, exist_ok=True)
     cloud.install(VENV, HERE / "requirements.txt", SINCE)
@@ -50,6 +50,9 @@ def main() -> int:
     try:
         tools = build_tools()
         build_functions(all_of_them="sizes" in wanted)
+        if wanted == ["profile"]:
+            profile(tools, sizes, quick)
+            return 0
         for part in wanted:
             results[part] = {"machine": machine(), "sizes": sizes, "measured": parts[part](tools, sizes, quick)}
             RESULTS.write_text(json.dumps(results, indent=2))
@@ -133,7 +136,17 @@ def rows(tools: Path, _sizes: list[int], quick: bool) -> dict:
 def runs(tools: Path, sizes: list[int], _quick: bool) -> list[dict]:
     from runs import measure
 
-    return measure(function("process-upload"), tools, sizes, WORK, say)
+    return measure([function("process-upload")], tools, sizes, WORK, say)
+
+
+def profile(tools: Path, sizes: list[int], _quick: bool) -> None:
+    from runs import measure
+
+    # One file for each run, in their order.
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={WORK}/callgrind.%p", function("process-upload")]
+    measure(command, tools, sizes[:1], WORK, say)
+    for path in sorted(WORK.glob("callgrind.*"), key=lambda path: path.stat().st_mtime):
+        say(f"callgrind_annotate {path.relative_to(ROOT)}")
 
 
 def emulator(tools: Path, sizes: list[int], _quick: bool) -> list[dict]:

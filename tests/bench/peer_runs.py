@@ -45,7 +45,7 @@ def measure(function: Path, tools: Path, work: Path, rows: int, say) -> list[dic
             raise Wrong(f"{name} wrote {written} users of {of_rows}")
         lines.append(line(case, name, of_rows, cost))
         say(f"{name}: {lines[-1]['cpu_us_a_row']:.0f} µs of CPU a row")
-    ours = measure_size(function, tools, rows, work, say)[:2]
+    ours = measure_size([function], tools, rows, work, say)[:2]
     lines += [
         {key: run[key] for key in ("case", "rows", "cpu_us_a_row", "peak_bytes")}
         | {"name": "`process-upload`", "rows_a_second": rows / run["wall_seconds"]}

@@ -4,8 +4,8 @@ estimated: see `seconds`.
 
 from dataclasses import dataclass
 
-# US dollars, us-east-1, first tier: aws.amazon.com/lambda/pricing (arm64), aws.amazon.com/dynamodb/pricing (on demand)
-# and aws.amazon.com/s3/pricing (standard), November 2026.
+# US dollars, us-east-1, first tier, as published in 2025: aws.amazon.com/lambda/pricing (arm64),
+# aws.amazon.com/dynamodb/pricing (on demand, halved in November 2024) and aws.amazon.com/s3/pricing (standard).
 LAMBDA_GB_SECOND = 0.0000133334
 LAMBDA_REQUEST = 0.20 / 1e6
 DYNAMODB_WRITE_UNIT = 0.625 / 1e6

@@ -228,7 +228,7 @@ def costs(measured: list[dict]) -> str:
             lines.append([run["case"], f"{price.seconds:.0f}", *(f"{part:.4f}" for part in parts)])
     return f"""## Dollars a million rows
 
-Computed from the runs of {largest:,} rows, at list prices in us-east-1 of November 2026 (`tests/bench/prices.py`): Lambda on arm64 with 1,769 MB, tables on demand, S3 standard. Storage, logs and traffic within the region are left out.
+Computed from the runs of {largest:,} rows, at list prices of 2025 in us-east-1 (`tests/bench/prices.py`): Lambda on arm64 with 1,769 MB, tables on demand, S3 standard. Storage, logs and traffic within the region are left out.
 
 {table(["", "Lambda's seconds", "Lambda $", "DynamoDB $", "S3 $", "together $"], lines)}
 

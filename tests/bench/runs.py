@@ -11,12 +11,16 @@ NTH = 200
 CASES = ("first load", "nothing changed", "0.5 % changed")
 
 
-def measure(function: Path, tools: Path, sizes: list[int], work: Path, say) -> list[dict]:
+# How the function is started.
+Command = list[str | Path]
+
+
+def measure(function: Command, tools: Path, sizes: list[int], work: Path, say) -> list[dict]:
     """A line for each case and size."""
     return [line for rows in sizes for line in measure_size(function, tools, rows, work, say)]
 
 
-def measure_size(function: Path, tools: Path, rows: int, work: Path, say) -> list[dict]:
+def measure_size(function: Command, tools: Path, rows: int, work: Path, say) -> list[dict]:
     lines = []
     with null_cloud(tools / "null-cloud") as endpoint:
         place = null_place(endpoint)
@@ -24,7 +28,7 @@ def measure_size(function: Path, tools: Path, rows: int, work: Path, say) -> lis
         for case, file, expected in cases(tools, rows, work):
             event = deliver(place, file)
             counts(endpoint)
-            cost = run([function], place, event, work / "process-upload.log")
+            cost = run(function, place, event, work / "process-upload.log")
             counted = counts(endpoint)
             check(place, expected)
             line = told(case, rows, file.stat().st_size, cost, counted, place)

@@ -108,12 +108,7 @@ const LOCATIONS: [&str; 5] = [
     "London",
     "Austin TX",
 ];
-const NOTES: [&str; 4] = [
-    "",
-    "On parental leave",
-    "Returns 2026",
-    "Union member",
-];
+const NOTES: [&str; 4] = ["", "On parental leave", "Returns 2026", "Union member"];
 
 /// Rows that have a cell in quotation marks, of 100.
 const QUOTED_PERCENT: u64 = 46;
