@@ -104,3 +104,39 @@ fn value_bytes(value: &Value) -> usize {
 fn number_bytes(text: &str) -> usize {
     text.trim_matches('0').len().div_ceil(2) + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_have_the_size_that_is_billed() {
+        for (value, bytes) in [
+            (json!({"S": "caf\u{e9}"}), 5),
+            (json!({"N": "27"}), 2),
+            (json!({"N": "1000"}), 2),
+            (json!({"B": "AAAAAAAAAAAAAAAAAAAAAA=="}), 16),
+            (json!({"BOOL": true}), 1),
+            (json!({"SS": ["ab", "c"]}), 3),
+            // Three for the map, one for each pair.
+            (json!({"M": {"ab": {"S": "c"}}}), 7),
+        ] {
+            let item = json!({"n": value});
+            assert_eq!(item_bytes(item.as_object().unwrap()), 1 + bytes, "{item}");
+        }
+    }
+
+    #[test]
+    fn capacity_is_counted_by_blocks_of_4_and_1_kb() {
+        let mut counts = Counts::default();
+        counts.read("users", 4097, true);
+        counts.read("users", 0, false);
+        counts.write("users", 1025, 1, false);
+        counts.write("users", 10, 0, true);
+        let users = &counts.told()["tables"]["users"];
+        assert_eq!(users["read_units"], 2.5);
+        assert_eq!(users["write_units"], 4.0);
+        assert_eq!(users["index_write_units"], 1.0);
+        assert_eq!(users["written"], 2);
+    }
+}

@@ -197,3 +197,73 @@ fn tokens(text: &str) -> Vec<&str> {
     }
     tokens
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn map(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn conditions_hold_as_in_dynamodb_and_unknown_ones_are_refused() {
+        let item = map(json!({"pk": {"S": "1"}, "fence": {"N": "9"}, "due_at": {"S": "2026"}}));
+        let names = map(json!({"#fence": "fence"}));
+        let values =
+            map(json!({":ten": {"N": "10"}, ":nine": {"N": "9"}, ":later": {"S": "2027"}}));
+        let terms = Terms {
+            names: Some(&names),
+            values: Some(&values),
+        };
+        for (condition, expected) in [
+            (
+                "attribute_exists(pk) AND attribute_not_exists(gone)",
+                Some(true),
+            ),
+            // As numbers, not as texts.
+            ("#fence < :ten", Some(true)),
+            ("fence < :nine", Some(false)),
+            ("fence <= :nine AND due_at < :later", Some(true)),
+            ("gone = :nine OR fence = :nine", Some(true)),
+            ("gone < :nine", Some(false)),
+            (
+                "attribute_exists(gone) AND (fence = :nine OR fence = :ten)",
+                Some(false),
+            ),
+            ("fence < :later", None),
+            ("fence = :nothing", None),
+            ("size(pk) < :ten", None),
+            ("NOT fence = :nine", None),
+        ] {
+            let holds = holds(condition, &terms, Some(&item));
+            assert_eq!(holds.ok(), expected, "{condition}");
+        }
+        assert!(matches!(
+            holds("attribute_not_exists(pk)", &terms, None),
+            Ok(true)
+        ));
+    }
+
+    #[test]
+    fn updates_set_add_and_remove_and_unknown_ones_are_refused() {
+        let values = map(json!({":a": {"S": "x"}, ":one": {"N": "1"}}));
+        let terms = Terms {
+            names: None,
+            values: Some(&values),
+        };
+        let mut item = map(json!({"a": {"S": "y"}, "n": {"N": "4"}, "gone": {"S": "z"}}));
+        let update = "SET a = :a, b = :a ADD n :one, m :one REMOVE gone";
+        assert!(apply(update, &terms, &mut item).is_ok());
+        let expected = json!({"a": {"S": "x"}, "b": {"S": "x"}, "n": {"N": "5"}, "m": {"N": "1"}});
+        assert_eq!(Value::Object(item.clone()), expected);
+        for unknown in [
+            "SET a = b + :one",
+            "DELETE a :a",
+            "SET a = if_not_exists(a, :a)",
+        ] {
+            assert!(apply(unknown, &terms, &mut item).is_err(), "{unknown}");
+        }
+    }
+}
