@@ -39,8 +39,9 @@ unit:
 instructions:
 	@$(PYTHON) tests/bench/instructions.py
 
-## Measures, and writes docs/performance.md: some 25 minutes; QUICK=1 makes it three. PART=rows measures one part of it,
-## ROWS=10000,100000 chooses the sizes of whole runs. Needs valgrind, and Node for those who are compared.
+## Measures, and writes docs/performance.md: some 25 minutes, once the functions are built; QUICK=1 makes it three.
+## PART=rows measures one part of it, ROWS=10000,100000 chooses the sizes of whole runs. Needs valgrind, and Node for
+## those who are compared.
 bench:
 	@$(PYTHON) tests/bench/bench.py
 
