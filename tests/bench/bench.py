@@ -92,10 +92,12 @@ def machine() -> dict:
 def build_tools() -> Path:
     """The programs of this folder, built as the functions are; where they lie."""
     say("Building the benchmarks")
-    run_or_fail(["cargo", "build", "--release", "--locked", "--package", "bench"])
+    import instructions
+
+    run_or_fail(["cargo", "build", "--release", "--locked", "--package", "bench", "--target-dir", instructions.TARGET])
     host = subprocess.run(["rustc", "-vV"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     triple = next(line.split()[1] for line in host.splitlines() if line.startswith("host:"))
-    return ROOT / "target" / triple / "release"
+    return instructions.TARGET / triple / "release"
 
 
 def build_functions(all_of_them: bool) -> None:
