@@ -44,7 +44,6 @@ def main() -> int:
     cloud.install(VENV, HERE / "requirements.txt", SINCE)
     if Path(sys.prefix) != VENV:
         os.execv(VENV / "bin" / "python", [VENV / "bin" / "python", __file__])
-    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     from run import Wrong
 
     try:
@@ -54,16 +53,25 @@ def main() -> int:
             profile(tools, sizes, quick)
             return 0
         for part in wanted:
-            results[part] = {"machine": machine(), "sizes": sizes, "measured": parts[part](tools, sizes, quick)}
-            RESULTS.write_text(json.dumps(results, indent=2))
+            keep(part, {"machine": machine(), "sizes": sizes, "measured": parts[part](tools, sizes, quick)})
     except (Wrong, cloud.Failure) as wrong:
         print(f"error: {wrong}", file=sys.stderr)
         return 1
     import report
 
-    report.write(results)
+    report.write(kept())
     say("docs/performance.md says what was measured")
     return 0
+
+
+def kept() -> dict:
+    """What was measured last of each part."""
+    return json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+
+
+def keep(part: str, measured: dict) -> None:
+    # Read anew: measuring takes long, and somebody may have measured another part meanwhile.
+    RESULTS.write_text(json.dumps(kept() | {part: measured}, indent=2))
 
 
 def machine() -> dict:
