@@ -89,6 +89,8 @@ def machine() -> dict:
         "system": f"{platform.system()} {platform.release()}",
         "rustc": subprocess.run(["rustc", "--version"], cwd=ROOT, capture_output=True, text=True).stdout.strip(),
         "python": platform.python_version(),
+        # As it was before: who else was at work, of whom CPU time suffers too.
+        "load": os.getloadavg()[0],
         "date": datetime.now(timezone.utc).date().isoformat(),
         "commit": git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", ":!docs") else ""),
     }

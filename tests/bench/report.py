@@ -40,6 +40,7 @@ def write(results: dict) -> None:
 def head(results: dict) -> str:
     machine = max((part["machine"] for part in results.values()), key=lambda machine: machine["date"])
     commits = ", ".join(sorted({part["machine"]["commit"] for part in results.values()}))
+    busy = ", ".join(f"{part} {of['machine'].get('load', 0):.1f}" for part, of in results.items())
     return f"""# Performance
 
 What the feed costs, measured. This page is made by `make bench`; whoever changes what it says, runs that.
@@ -48,7 +49,7 @@ What the feed costs, measured. This page is made by `make bench`; whoever change
 |---|---|
 | machine | {machine["cpus"]} × {machine["processor"]}, {machine["memory_bytes"] / 2**30:.0f} GiB, {machine["system"]} |
 | compiler | {machine["rustc"]}; functions as they are deployed: `cargo lambda build --release`, for this machine |
-| measured | {machine["date"]}, at {commits} |
+| measured | {machine["date"]}, at {commits}; load before each part: {busy} |
 
 To repeat it, on a clean clone, with what `make test` needs and valgrind:
 
@@ -60,7 +61,7 @@ make bench PART=runs ROWS=3000000   # other sizes
 make instructions                   # part of `make test`: instructions a row, within 5 % of the committed ones
 ```
 
-CPU time is that of the function's process alone, user and system, from its start to its end, as the operating system tells it. Servers run in other processes. Wall time depends on them and on whoever else uses the machine, and is shown for orientation."""
+CPU time is that of the function's process alone, user and system, from its start to its end, as the operating system tells it. Servers run in other processes. It grows by a third on a machine that others keep busy; how many processes wanted one of its processors when a part began is said above. Wall time depends on them and on whoever else uses the machine, and is shown for orientation."""
 
 
 def table(columns: list[str], lines: list[list[str]]) -> str:
