@@ -154,6 +154,8 @@ def runs(tools: Path, sizes: list[int], _quick: bool) -> list[dict]:
 def profile(tools: Path, sizes: list[int], _quick: bool) -> None:
     from runs import measure
 
+    for path in WORK.glob("callgrind.*"):
+        path.unlink()
     # One file for each run, in their order.
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={WORK}/callgrind.%p", function("process-upload")]
     measure(command, tools, sizes[:1], WORK, say)

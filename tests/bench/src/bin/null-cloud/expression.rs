@@ -203,16 +203,16 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn map(value: Value) -> Map<String, Value> {
+    fn map(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn conditions_hold_as_in_dynamodb_and_unknown_ones_are_refused() {
-        let item = map(json!({"pk": {"S": "1"}, "fence": {"N": "9"}, "due_at": {"S": "2026"}}));
-        let names = map(json!({"#fence": "fence"}));
+        let item = map(&json!({"pk": {"S": "1"}, "fence": {"N": "9"}, "due_at": {"S": "2026"}}));
+        let names = map(&json!({"#fence": "fence"}));
         let values =
-            map(json!({":ten": {"N": "10"}, ":nine": {"N": "9"}, ":later": {"S": "2027"}}));
+            map(&json!({":ten": {"N": "10"}, ":nine": {"N": "9"}, ":later": {"S": "2027"}}));
         let terms = Terms {
             names: Some(&names),
             values: Some(&values),
@@ -248,12 +248,12 @@ mod tests {
 
     #[test]
     fn updates_set_add_and_remove_and_unknown_ones_are_refused() {
-        let values = map(json!({":a": {"S": "x"}, ":one": {"N": "1"}}));
+        let values = map(&json!({":a": {"S": "x"}, ":one": {"N": "1"}}));
         let terms = Terms {
             names: None,
             values: Some(&values),
         };
-        let mut item = map(json!({"a": {"S": "y"}, "n": {"N": "4"}, "gone": {"S": "z"}}));
+        let mut item = map(&json!({"a": {"S": "y"}, "n": {"N": "4"}, "gone": {"S": "z"}}));
         let update = "SET a = :a, b = :a ADD n :one, m :one REMOVE gone";
         assert!(apply(update, &terms, &mut item).is_ok());
         let expected = json!({"a": {"S": "x"}, "b": {"S": "x"}, "n": {"N": "5"}, "m": {"N": "1"}});
