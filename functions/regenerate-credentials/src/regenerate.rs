@@ -63,8 +63,8 @@ pub(crate) async fn regenerate(
     })
 }
 
-/// Without it WinSCP and Cyberduck do not open a portal that nothing was put for yet. Before there is a pair that could be
-/// lost by it; a pair without a folder works for everything else, and the next one has it made.
+/// Clients with a window do not open a portal that nothing was put for yet, unless it has its folder. Made before there is
+/// a pair that could be lost by it; a pair without a folder works for everybody else, and the next one has it made.
 async fn make_folder(context: &Context, portal_id: PortalId) {
     let made = timeout(FOLDER, context.files.make_folder(portal_id)).await;
     if let Err(error) =
