@@ -70,7 +70,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
             Menu
           </button>
         )}
-        <details class="dropdown account">
+        <details class="dropdown account" onKeyDown={close}>
           <summary>
             <span>{person.email}</span>
           </summary>
@@ -124,6 +124,14 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
 function skip(event: Event): void {
   event.preventDefault();
   document.getElementById("content")?.focus();
+}
+
+/** By Escape, as menus are. */
+function close(event: KeyboardEvent): void {
+  const menu = event.currentTarget;
+  if (event.key !== "Escape" || !(menu instanceof HTMLDetailsElement)) return;
+  menu.open = false;
+  menu.querySelector("summary")?.focus();
 }
 
 /** The screen of the menu that an address belongs to: the longest that it begins with. */
