@@ -37,10 +37,10 @@ const SCREENS: [string, [string, string][]][] = [
 export function Frame({ portal, children }: { portal?: string; children: ComponentChildren }) {
   const { api, session, person } = useAround();
   const { path } = useLocation();
-  const [name, setName] = useState<string | null>(null);
+  const [, learnt] = useState<string>();
   useEffect(() => {
     // Without an answer the number has to do; the screen says why there is none.
-    if (portal) api.nameOf(portal).then(setName, () => setName(null));
+    if (portal) api.learnName(portal).then(() => learnt(portal), () => undefined);
   }, [portal]);
   const [open, setOpen] = useState(false);
   const account = session.passwordPage;
@@ -56,7 +56,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
         </a>
         {portal && (
           <span class="of-portal">
-            {name} <span class="quiet">Portal {portal}</span>
+            {api.names.get(portal)} <span class="quiet">Portal {portal}</span>
           </span>
         )}
         {portal && (
