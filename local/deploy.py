@@ -151,6 +151,7 @@ def with_built_binaries(text: str) -> dict:
             resource["Properties"]["CodeUri"] = str(BINARIES / binary)
             allow_partiql(resource["Properties"]["Policies"])
             allow_users(resource["Properties"]["Policies"])
+            allow_folders(resource["Properties"]["Policies"])
         elif resource["Type"] == "AWS::IAM::Policy":
             allow_mails(resource["Properties"]["PolicyDocument"])
         elif resource["Type"] == "AWS::ApiGatewayV2::Api":
@@ -174,6 +175,14 @@ def allow_partiql(policies: list[dict]) -> None:
             policy["Statement"].append(
                 {"Effect": "Allow", "Action": "dynamodb:BatchExecuteStatement", "Resource": "*"}
             )
+
+
+def allow_folders(policies: list[dict]) -> None:
+    """AWS names an object by its whole key; the local cloud without a slash at its end."""
+    for policy in policies:
+        for statement in policy["Statement"]:
+            if statement.get("Sid") == "MakeFolder":
+                statement["Resource"] = {"Fn::Sub": "${FeedBucket.Arn}/*"}
 
 
 def allow_users(policies: list[dict]) -> None:

@@ -18,6 +18,13 @@ function localCloud(): Plugin {
       const paths = ["/portal/config.json", "/portals", "/problem-codes", "/xero"];
       return { server: { proxy: Object.fromEntries(paths.map((path) => [path, proxy])) } };
     },
+    configureServer({ middlewares }) {
+      // Vite serves its base with a slash at the end alone, and whoever has signed in comes back without.
+      middlewares.use((request, _, next) => {
+        request.url = request.url?.replace(/^\/portal(?=[?]|$)/, "/portal/");
+        next();
+      });
+    },
   };
 }
 
