@@ -222,7 +222,11 @@ function Send({ portal, rehearsed, close }: SendProps) {
           checked={rehearsal}
           disabled={deed.busy || isSent}
           aria-describedby="rehearsal-help"
-          onChange={(event) => setRehearsal(event.currentTarget.checked)}
+          onChange={(event) => {
+            setRehearsal(event.currentTarget.checked);
+            // What waits may have come, or gone, since.
+            void feed.again();
+          }}
         />
         Rehearsal
       </label>
