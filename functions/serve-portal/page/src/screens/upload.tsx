@@ -366,8 +366,8 @@ function Held({ portal, path, upload, codes, found }: HeldProps) {
                 asking, even if it is the same file: what else this one said has been done, and the limits count it.
               </p>
               <p>
-                If the export is wrong, correct it before the next file, or switch auto-disable off under{" "}
-                <a href={ofPortal(portal, "/mapping")}>Data mapping</a>.
+                If the export is wrong, correct it before the next file. Auto-disable, where it is on, can be switched
+                off under <a href={ofPortal(portal, "/mapping")}>Data mapping</a>.
               </p>
             </>
           )}
