@@ -5,12 +5,18 @@ import { ErrorResponse, UserManager, WebStorageStateStore, type User, type UserM
 import { CALLBACK, HERE, HOME } from "./place";
 
 /** What serve-portal says of the stack. */
-interface Config {
+export interface Config {
   /** Whose tokens the API takes. */
   issuer: string;
   /** Where the stack's user pool has its pages; `null` where another issuer signs people in. */
   sign_in_url: string | null;
   client_id: string;
+  /** Whether people can be imported from Xero. */
+  xero: boolean;
+  /** Whether mails about uploads are sent. */
+  mails: boolean;
+  /** A larger file is rejected. */
+  max_file_bytes: number;
 }
 
 /** What a token says of its holder. The API decides by the same claims; here they decide what is shown. */
@@ -25,7 +31,7 @@ export interface Person {
 export class Session {
   private constructor(
     private readonly manager: UserManager,
-    private readonly config: Config,
+    readonly config: Config,
     private user: User | null,
     /** Somebody came back from signing in, and it did not work. */
     readonly failed = false,

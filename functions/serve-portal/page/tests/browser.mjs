@@ -98,3 +98,14 @@ export async function screen(page, name) {
   await page.setViewportSize(was);
   assert.deepEqual(page.forbidden, [], name);
 }
+
+/** Keeps a part of a screen, that its picture would show too small or cut off. */
+export async function part(page, locator, name) {
+  if (!process.env.SCREENS) return;
+  mkdirSync(PICTURES, { recursive: true });
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await locator.screenshot({ path: `${PICTURES}${name}.${colorScheme}.png` });
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+}

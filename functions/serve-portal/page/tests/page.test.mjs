@@ -501,8 +501,8 @@ test("an import that runs, and people for whom there is no place, are shown", as
   };
   await page.route(`**/portals/${id}/xero/preview`, (route) => route.fulfill({ json: preview }));
   await page.goto(`${PAGE}/portals/${id}/xero/import`);
-  await page.getByRole("heading", { name: "No place left (2)" }).waitFor();
-  const outside = page.getByRole("region", { name: "No place left" });
+  await page.getByRole("heading", { name: "Without a place (2)" }).waitFor();
+  const outside = page.getByRole("region", { name: "Without a place" });
   assert.match(await outside.innerText(), /Person3[^]*Person4/);
   await screen(page, "xero-no-place");
 });
