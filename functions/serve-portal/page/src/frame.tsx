@@ -2,8 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
-import { useState } from "preact/hooks";
-import { useAround } from "./loading";
+import { useEffect, useState } from "preact/hooks";
+import { leave, useAround } from "./loading";
 import { at, HOME, ofPortal } from "./place";
 
 const SCREENS: [string, [string, string][]][] = [
@@ -35,8 +35,13 @@ const SCREENS: [string, [string, string][]][] = [
 
 /** A screen; with the menu, where it is a portal's. */
 export function Frame({ portal, children }: { portal?: string; children: ComponentChildren }) {
-  const { session, person } = useAround();
+  const { api, session, person } = useAround();
   const { path } = useLocation();
+  const [name, setName] = useState<string | null>(null);
+  useEffect(() => {
+    // Without an answer the number has to do; the screen says why there is none.
+    if (portal) api.nameOf(portal).then(setName, () => setName(null));
+  }, [portal]);
   const [open, setOpen] = useState(false);
   const account = session.passwordPage;
   const current = portal && currentOf(path, portal);
@@ -49,7 +54,11 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
         <a class="brand" href={HOME}>
           Go1 <span>integrations</span>
         </a>
-        {portal && <span class="of-portal">Portal {portal}</span>}
+        {portal && (
+          <span class="of-portal">
+            {name} <span class="quiet">Portal {portal}</span>
+          </span>
+        )}
         {portal && (
           <button
             type="button"
@@ -77,7 +86,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
               </li>
             )}
             <li dir="ltr">
-              <button type="button" class="link" onClick={() => void session.signOut()}>
+              <button type="button" class="link" onClick={() => leave(() => void session.signOut())}>
                 Sign out
               </button>
             </li>

@@ -71,7 +71,7 @@ function Shown({ portal, about, loaded }: ShownProps) {
       {last && (
         <a class="card" href={ofPortal(portal, `/uploads/${last.upload_id}`)}>
           <strong>Latest import</strong>
-          <UploadState of={last.status} />
+          <UploadState of={last} />
           {last.finished_at && <span>{moment(last.finished_at)}</span>}
         </a>
       )}
@@ -115,7 +115,7 @@ function State({ portal, about, loaded }: ShownProps) {
     case "importing":
       return (
         <Notice tone="running" title="An import is running.">
-          {about.last_import && isRunning(about.last_import.status) && (
+          {about.last_import && isRunning(about.last_import) && (
             <p>
               <a href={ofPortal(portal, `/uploads/${about.last_import.upload_id}`)}>Look how far it has come</a>
             </p>
