@@ -47,6 +47,9 @@ XERO_COURSES = [
     {"learning_id": 9005, "title": "Manual handling"},
 ]
 
+# Where `npm run dev` serves the page (functions/serve-portal/page/vite.config.ts).
+PAGE_IN_WORK = "http://localhost:5173/portal"
+
 PORTAL_ID = "1001"
 # Group, and at the same time the name of the token: its address and its other attributes.
 ACCOUNTS = {
@@ -159,6 +162,9 @@ def say_where_the_cloud_is(template: dict, endpoint: str) -> None:
     """On AWS the user pool's pages and the bucket have names of their own; here they are where everything is."""
     variables = template["Resources"]["ServePortalFunction"]["Properties"]["Environment"]["Variables"]
     variables |= {"SIGN_IN_URL": endpoint, "UPLOADS_URL": endpoint}
+    client = template["Resources"]["UserPoolClient"]["Properties"]
+    for addresses in (client["CallbackURLs"], client["LogoutURLs"]):
+        addresses.append(PAGE_IN_WORK)
 
 
 def allow_partiql(policies: list[dict]) -> None:

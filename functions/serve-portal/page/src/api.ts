@@ -130,16 +130,13 @@ export class Api {
     return this.call<Inspection>("POST", `/portals/${portal}/feed/mapping/inspect`, json, { bytes });
   }
 
-  private readonly names = new Map<string, Promise<string>>();
+  /** What portals are called, as far as it is known. */
+  readonly names = new Map<string, string>();
 
-  /** What a portal is called: asked once, and again where there was no answer. */
-  nameOf(portal: string): Promise<string> {
-    const known = this.names.get(portal);
-    if (known) return known;
-    const name = this.get<Portal>(`/portals/${portal}`).then((found) => found.name);
-    name.catch(() => this.names.delete(portal));
+  async learnName(portal: string): Promise<void> {
+    if (this.names.has(portal)) return;
+    const { name } = await this.get<Portal>(`/portals/${portal}`);
     this.names.set(portal, name);
-    return name;
   }
 
   /** `null` where the API says with this code that there is none. */

@@ -37,10 +37,10 @@ const SCREENS: [string, [string, string][]][] = [
 export function Frame({ portal, children }: { portal?: string; children: ComponentChildren }) {
   const { api, session, person } = useAround();
   const { path } = useLocation();
-  const [name, setName] = useState<string | null>(null);
+  const [, learnt] = useState<string>();
   useEffect(() => {
     // Without an answer the number has to do; the screen says why there is none.
-    if (portal) api.nameOf(portal).then(setName, () => setName(null));
+    if (portal) api.learnName(portal).then(() => learnt(portal), () => undefined);
   }, [portal]);
   const [open, setOpen] = useState(false);
   const account = session.passwordPage;
@@ -56,7 +56,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
         </a>
         {portal && (
           <span class="of-portal">
-            {name} <span class="quiet">Portal {portal}</span>
+            {api.names.get(portal)} <span class="quiet">Portal {portal}</span>
           </span>
         )}
         {portal && (
@@ -70,7 +70,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
             Menu
           </button>
         )}
-        <details class="dropdown account">
+        <details class="dropdown account" onKeyDown={close}>
           <summary>
             <span>{person.email}</span>
           </summary>
@@ -124,6 +124,14 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
 function skip(event: Event): void {
   event.preventDefault();
   document.getElementById("content")?.focus();
+}
+
+/** By Escape, as menus are. */
+function close(event: KeyboardEvent): void {
+  const menu = event.currentTarget;
+  if (event.key !== "Escape" || !(menu instanceof HTMLDetailsElement)) return;
+  menu.open = false;
+  menu.querySelector("summary")?.focus();
 }
 
 /** The screen of the menu that an address belongs to: the longest that it begins with. */

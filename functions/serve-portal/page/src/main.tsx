@@ -169,6 +169,7 @@ addEventListener("keydown", (event) => {
 const place = document.getElementById("page")!;
 try {
   const session = await Session.begin();
+  numberEntry();
   place.replaceChildren();
   render(<Page session={session} />, place);
 } catch {

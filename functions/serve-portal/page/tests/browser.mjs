@@ -109,3 +109,24 @@ export async function part(page, locator, name) {
   }
   await page.emulateMedia({ colorScheme: "light" });
 }
+
+/** A call that waits until the test lets it go: `arrived` when it was made, `release` lets it, and all others, through. */
+export async function holding(page, url, method, answer = (route) => route.continue()) {
+  let release, reached;
+  const released = new Promise((done) => (release = done));
+  const arrived = new Promise((done) => (reached = done));
+  await page.route(url, async (route) => {
+    if (route.request().method() !== method) return route.fallback();
+    reached();
+    await released;
+    return answer(route);
+  });
+  return { arrived, release };
+}
+
+/** The page has drawn what it knows. */
+export const drawn = (page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+/** A file as somebody chooses one. */
+export const csv = (name, text) => ({ name, mimeType: "text/csv", buffer: Buffer.from(text) });
