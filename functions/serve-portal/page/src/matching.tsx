@@ -195,7 +195,7 @@ export function Matching({ fields, groups, sample, before, held, saving, done, b
           <Notice tone="good" title="All required fields are matched." inLive />
         )}
       </div>
-      <p>An empty cell changes nothing. Only where the field is required, its row is not processed.</p>
+      <p>An empty cell keeps what is there. Where the field is required, its row is not processed.</p>
       <section aria-label="Go1 fields">
         {offered.map((field) => (
           <FieldRow
@@ -315,7 +315,7 @@ function Leavers({ on, set, wasOn, statusMatched, likelyStatus, unmatch }: Leave
             </button>
           </Notice>
         )}
-        <small>
+        <small class="quiet">
           This column decides who is active. People who are missing from a file stay as they are. Leave Status unmatched
           if your file simply leaves out those who have left.
         </small>
@@ -334,7 +334,7 @@ function Leavers({ on, set, wasOn, statusMatched, likelyStatus, unmatch }: Leave
         />
         Auto-disable users
       </label>
-      <small id="auto-disable-help">
+      <small id="auto-disable-help" class="quiet">
         Users whom the feed manages are made inactive when a file does not have them any more, and active again when
         they come back. Recommended if each file has everybody; leave it off if a file has only changes. If a file would
         make unusually many people inactive, it waits for your approval.
@@ -349,9 +349,9 @@ const FEW = 8;
 
 /** The numbers that a file's cells may have. */
 function Groups({ groups }: { groups: Group[] }) {
-  if (groups.length === 0) return <small>Your portal has no groups yet. Ask Go1 to set them up.</small>;
+  if (groups.length === 0) return <small class="quiet">Your portal has no groups yet. Ask Go1 to set them up.</small>;
   const listed = groups.map(({ id, name }) => `${id} ${name}`).join(", ");
-  if (groups.length <= FEW) return <small>Your groups: {listed}.</small>;
+  if (groups.length <= FEW) return <small class="quiet">Your groups: {listed}.</small>;
   return (
     <details class="small">
       <summary>Your {groups.length} groups</summary>

@@ -87,7 +87,8 @@ Region:             ${pair.region}
 Access key ID:      ${pair.access_key_id}
 Secret access key:  ${pair.secret_access_key ?? HIDDEN}
 
-The key may put files there and list them, and nothing else. A file is CSV (UTF-8, commas) and its name ends in .csv.
+The key may put files there and list them, and nothing else.
+A file is CSV (UTF-8, commas), and its name ends in .csv.
 To try a file without changing anybody, put it into
 ${rehearsals(pair)}
 `;

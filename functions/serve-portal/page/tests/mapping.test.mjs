@@ -241,7 +241,7 @@ test("groups are named, and what an empty cell does is true of each field", asyn
   assert.match(await preview.innerText(), /7 Sales, 99: no group/);
   assert.equal(await preview.getByRole("row").count(), 3);
   await part(page, preview, "matching-preview");
-  await page.getByText("An empty cell changes nothing. Only where the field is required, its row is not processed.").waitFor();
+  await page.getByText("An empty cell keeps what is there. Where the field is required, its row is not processed.").waitFor();
   await button(page, "Done").click();
   await page.getByText("Files are read by version 1").waitFor();
   const table = page.getByRole("region", { name: "Matched fields" });

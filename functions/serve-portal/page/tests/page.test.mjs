@@ -98,6 +98,7 @@ test("a session that has ended is begun anew where it was", async () => {
   // What was typed is there still, to be copied.
   await page.getByRole("button", { name: "Not yet" }).click();
   assert.equal(await page.getByLabel("Email addresses, one a line").inputValue(), "typed@northwind.example");
+  page.once("dialog", (dialog) => dialog.accept());
   await page.getByRole("link", { name: "Users" }).click();
   await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
   await screen(page, "session-ended");

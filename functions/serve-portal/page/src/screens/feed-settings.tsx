@@ -129,7 +129,7 @@ function Form({ path, settings, loaded }: { path: string; settings: Settings; lo
             checked={draft.malformed}
             onChange={(event) => change({ malformed: event.currentTarget.checked })}
           />
-          Wait also if a row has the wrong number of cells and somebody is missing from the file
+          Wait also if a row has the wrong number of cells and somebody is missing
         </label>
         <p>Whatever you enter, a file that would make somebody inactive also waits when</p>
         <ul>
