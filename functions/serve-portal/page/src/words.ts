@@ -79,7 +79,7 @@ const STATES: Record<Upload["status"], [string, Tone]> = {
 export function state(of: Pick<Upload, "status"> & Partial<Pick<Upload, "rehearsal" | "held">>): [string, Tone | "plain"] {
   const { status, rehearsal, held } = of;
   const wouldWait = rehearsal && held && held.disables + held.creates > 0 && STATES[status]?.[1] !== "running";
-  if (wouldWait) return ["Would wait for a decision", "attention"];
+  if (wouldWait) return ["Would wait", "attention"];
   return STATES[status] ?? [String(status).replaceAll("_", " "), "plain"];
 }
 
