@@ -96,7 +96,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
       <div class={portal ? "body with-menu" : "body"}>
         {portal && (
           <nav id="menu" class={open ? "open" : ""} aria-label="Screens">
-            {SCREENS.map(([group, screens]) => (
+            {SCREENS.filter(([group]) => group !== "Xero" || session.config.xero).map(([group, screens]) => (
               <section>
                 <h2>{group}</h2>
                 <ul>

@@ -99,6 +99,17 @@ export async function screen(page, name) {
   assert.deepEqual(page.forbidden, [], name);
 }
 
+/** Keeps a part of a screen, that its picture would show too small or cut off. */
+export async function part(page, locator, name) {
+  if (!process.env.SCREENS) return;
+  mkdirSync(PICTURES, { recursive: true });
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await locator.screenshot({ path: `${PICTURES}${name}.${colorScheme}.png` });
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
 /** A call that waits until the test lets it go: `arrived` when it was made, `release` lets it, and all others, through. */
 export async function holding(page, url, method, answer = (route) => route.continue()) {
   let release, reached;

@@ -98,6 +98,7 @@ test("a session that has ended is begun anew where it was", async () => {
   // What was typed is there still, to be copied.
   await page.getByRole("button", { name: "Not yet" }).click();
   assert.equal(await page.getByLabel("Email addresses, one a line").inputValue(), "typed@northwind.example");
+  page.once("dialog", (dialog) => dialog.accept());
   await page.getByRole("link", { name: "Users" }).click();
   await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
   await screen(page, "session-ended");
@@ -509,8 +510,8 @@ test("an import that runs, and people for whom there is no place, are shown", as
   };
   await page.route(`**/portals/${id}/xero/preview`, (route) => route.fulfill({ json: preview }));
   await page.goto(`${PAGE}/portals/${id}/xero/import`);
-  await page.getByRole("heading", { name: "No place left (2)" }).waitFor();
-  const outside = page.getByRole("region", { name: "No place left" });
+  await page.getByRole("heading", { name: "Without a place (2)" }).waitFor();
+  const outside = page.getByRole("region", { name: "Without a place" });
   assert.match(await outside.innerText(), /Person3[^]*Person4/);
   await screen(page, "xero-no-place");
 });
