@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
-import { leave, useAround } from "./loading";
+import { leave } from "./leaving";
+import { useAround } from "./loading";
 import { at, HOME, ofPortal } from "./place";
 
 const SCREENS: [string, [string, string][]][] = [

@@ -4,7 +4,7 @@ import { createContext } from "preact";
 import { useLocation } from "preact-iso";
 import { useCallback, useContext, useEffect, useRef, useState } from "preact/hooks";
 import { type Api, type Mapping, type PageOf, type Portal, Refused, withCursor } from "./api";
-import { HOME } from "./place";
+import { keepFocus } from "./focus";
 import type { Person, Session } from "./session";
 
 /** What every screen is given. */
@@ -259,96 +259,6 @@ export function useFeedNow(portal: string) {
     ]);
     return { autoDisable: mapping?.auto_disable ?? false, identity: mapping?.identity ?? "email", held: feed.held };
   }, portal);
-}
-
-/** Gives the focus, if nobody has it, to this element or else to the screen: what had it is gone. */
-export function keepFocus(to: Element | null = null): void {
-  if (document.activeElement && document.activeElement !== document.body) return;
-  if (to instanceof HTMLElement && to.isConnected && to !== document.body) to.focus({ preventScroll: true });
-  if (document.activeElement === document.body) document.getElementById("content")?.focus({ preventScroll: true });
-}
-
-/** A screen whose parts follow one another at the same address: whoever used the last one goes on in the next. */
-export function useStep(step: string): void {
-  useEffect(() => {
-    // Whoever has only just come begins at the top, with the browser.
-    if (!navigator.userActivation?.hasBeenActive || document.activeElement !== document.body) return;
-    scrollTo(0, 0);
-    keepFocus();
-  }, [step]);
-}
-
-/** What is asked before this page is left, by whatever would be lost. */
-const questions = new Set<{ text: string }>();
-
-/** Whether this page may be left: nothing would be lost, or somebody has said yes. */
-function mayLeave(): boolean {
-  const last = [...questions].at(-1);
-  return last === undefined || confirm(last.text);
-}
-
-/** Asks once, and leaves for good. */
-export function leave(how: () => void): void {
-  if (!mayLeave()) return;
-  questions.clear();
-  how();
-}
-
-/** The number of the entry of the browser's history that is shown; the router's own entries have none. */
-let shownEntry = 0;
-
-/** For the router: another entry is shown, perhaps a new one. */
-export function numberEntry(): void {
-  if (typeof history.state === "number") shownEntry = history.state;
-  else history.replaceState(++shownEntry, "");
-}
-
-/** For whoever shows another screen in the place of one. */
-export function entryGoes(): void {
-  shownEntry -= 1;
-}
-
-// These are there before the router's, and hear of it first.
-let goingBack = false;
-addEventListener(
-  "popstate",
-  (event) => {
-    const entry: unknown = event.state;
-    // The browser is there already: back to what is still shown.
-    const stay = goingBack || (typeof entry === "number" && entry !== shownEntry && !mayLeave());
-    if (!stay) return;
-    event.stopImmediatePropagation();
-    if (!goingBack) history.go(shownEntry - (entry as number));
-    goingBack = !goingBack;
-  },
-  true,
-);
-addEventListener(
-  "click",
-  (event) => {
-    const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>("a[href]") : null;
-    // Others open a window, save something, or leave the page as a whole, of which `beforeunload` asks.
-    const elsewhere = event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
-    if (!link || elsewhere || link.target || link.hasAttribute("download")) return;
-    if (link.origin !== location.origin || !link.pathname.startsWith(HOME)) return;
-    // A link to a fragment is one within the screen, whatever `base` makes of it.
-    if (link.getAttribute("href")!.startsWith("#") || link.pathname === location.pathname || mayLeave()) return;
-    event.preventDefault();
-    event.stopPropagation();
-  },
-  true,
-);
-addEventListener("beforeunload", (event) => questions.size > 0 && event.preventDefault());
-
-/** Asks before this page is left, by a link, Back, or with the window. `null`: nothing would be lost. */
-export function useStaying(question: string | null): void {
-  useEffect(() => {
-    if (question === null) return;
-    numberEntry();
-    const own = { text: question };
-    questions.add(own);
-    return () => void questions.delete(own);
-  }, [question]);
 }
 
 /** The title of the window, as the screen's heading. */

@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Field, Inspection, Mapping, Portal, Schemas } from "./api";
-import { type Deed, useStaying } from "./loading";
+import { useStaying } from "./leaving";
+import { type Deed } from "./loading";
 import { Heading, Notice, Table, Trouble } from "./parts";
 import { arrival, type Group, type Row } from "./sample";
 import { held as heldPeople } from "./words";

@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Refused } from "./api";
-import { type Deed, type Listed, type Loaded, useStep } from "./loading";
+import { useStep } from "./focus";
+import { type Deed, type Listed, type Loaded } from "./loading";
 import { several, state, type Tone } from "./words";
 
 type Children = { children?: ComponentChildren };

@@ -4,7 +4,8 @@
 import { useState } from "preact/hooks";
 import { type Credentials as Pair, Refused } from "../api";
 import { Frame } from "../frame";
-import { useAround, useDeed, useLoaded, useStaying, useTitle } from "../loading";
+import { useStaying } from "../leaving";
+import { useAround, useDeed, useLoaded, useTitle } from "../loading";
 import { Copied, Heading, Notice, Nothing, Question, Trouble, Waiting } from "../parts";
 import { ofPortal } from "../place";
 import { handOver, rehearsals, type Setting, snippets } from "../snippets";

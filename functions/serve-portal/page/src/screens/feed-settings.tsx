@@ -3,7 +3,8 @@
 import { useState } from "preact/hooks";
 import type { Schemas } from "../api";
 import { Frame } from "../frame";
-import { type Loaded, useAround, useDeed, useLoaded, useStaying, useTitle } from "../loading";
+import { useStaying } from "../leaving";
+import { type Loaded, useAround, useDeed, useLoaded, useTitle } from "../loading";
 import { Badge, Heading, Notice, Trouble, Waiting } from "../parts";
 
 type Settings = Required<Schemas["FeedSettingsBody"]>;

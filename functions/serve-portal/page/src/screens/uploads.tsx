@@ -4,20 +4,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import { type PageOf, putFile, type Schemas, type Upload } from "../api";
 import { Chart } from "../chart";
+import { useStep } from "../focus";
 import { Frame } from "../frame";
-import {
-  asRefused,
-  useAround,
-  useDeed,
-  useFeedNow,
-  useGo,
-  useList,
-  useLoaded,
-  usePoll,
-  useStaying,
-  useStep,
-  useTitle,
-} from "../loading";
+import { useStaying } from "../leaving";
+import { asRefused, useAround, useDeed, useFeedNow, useGo, useList, useLoaded, usePoll, useTitle } from "../loading";
 import { Dropped } from "../matching";
 import { Badge, Heading, More, Nothing, Notice, Table, Trouble, UploadState, Waiting } from "../parts";
 import { ofPortal } from "../place";

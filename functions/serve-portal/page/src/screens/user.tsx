@@ -3,7 +3,8 @@
 import { useState } from "preact/hooks";
 import { type Portal, Refused, type Schemas, type User } from "../api";
 import { Frame } from "../frame";
-import { type Loaded, useAround, useDeed, useFeedNow, useLoaded, useStaying, useTitle } from "../loading";
+import { useStaying } from "../leaving";
+import { type Loaded, useAround, useDeed, useFeedNow, useLoaded, useTitle } from "../loading";
 import { Badge, Heading, Notice, Question, Shown, Trouble } from "../parts";
 import { ofPortal } from "../place";
 import { moment, several } from "../words";
