@@ -66,12 +66,13 @@ page: $(PAGE)/node_modules/.package-lock.json
 page-check: $(PAGE)/node_modules/.package-lock.json
 	npm --prefix $(PAGE) run --silent check
 
-## In Chromium. `screens` keeps a picture of every screen in docs/screens.
+## In Chromium. `screens` keeps a picture of every screen in docs/screens, made smaller by pngquant where that is installed.
 page-test: $(PAGE)/node_modules/.package-lock.json
 	npm --prefix $(PAGE) test --silent
 
 screens: export SCREENS := 1
 screens: page-test
+	if command -v pngquant; then pngquant --ext .png --force --skip-if-larger --quality 80-100 docs/screens/*.png; fi
 
 $(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
 	npm --prefix $(PAGE) ci --silent --no-audit --no-fund
