@@ -55,11 +55,10 @@ watch:
 validate:
 	$(TOOLS)/sam validate
 
-# Most of these wait for somebody else most of the time.
-end-to-end: export RUST_TEST_THREADS := 4
+# Those of the first kind wait for somebody else most of the time.
 end-to-end:
-	cargo test --workspace --locked --test end_to_end
-	RUST_TEST_THREADS=2 cargo test --workspace --locked --test chaos
+	RUST_TEST_THREADS=4 cargo test --workspace --locked --test end_to_end
+	cargo test --workspace --locked --test chaos
 
 ## The administrators' page: builds what serve-portal embeds. Needs Node, as page-check and page-test do.
 page: $(PAGE)/node_modules/.package-lock.json
