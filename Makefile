@@ -32,7 +32,9 @@ lint:
 unit:
 	cargo test --workspace --locked --lib --bins --test sample_file --test documents --test purity --test openapi
 	cargo test --workspace --locked --test protocol --test golden --test reference --test corpus --test import --test xero
-	cargo run --quiet --locked -p mapping --example plan -- events/people.mapping.json events/people.csv > /dev/null
+	# Of the whole workspace: `cargo run -p` would compile the crate once more, with the features that it asks for alone.
+	cargo build --workspace --quiet --locked --example plan
+	target/*/debug/examples/plan events/people.mapping.json events/people.csv > /dev/null
 
 ## Instructions a row, compared with the committed ones, within 5 %. Needs valgrind. UPDATE_BASELINE=1 accepts what is
 ## counted now.
@@ -64,8 +66,10 @@ watch:
 validate:
 	$(TOOLS)/sam validate
 
+# Those of the first kind wait for somebody else most of the time.
 end-to-end:
-	cargo test --workspace --locked --test end_to_end --test chaos
+	RUST_TEST_THREADS=4 cargo test --workspace --locked --test end_to_end
+	cargo test --workspace --locked --test chaos
 
 ## The administrators' page: builds what serve-portal embeds. Needs Node, as page-check and page-test do.
 page: $(PAGE)/node_modules/.package-lock.json
@@ -75,12 +79,13 @@ page: $(PAGE)/node_modules/.package-lock.json
 page-check: $(PAGE)/node_modules/.package-lock.json
 	npm --prefix $(PAGE) run --silent check
 
-## In Chromium. `screens` keeps a picture of every screen in docs/screens.
+## In Chromium. `screens` keeps a picture of every screen in docs/screens, made smaller by pngquant where that is installed.
 page-test: $(PAGE)/node_modules/.package-lock.json
 	npm --prefix $(PAGE) test --silent
 
 screens: export SCREENS := 1
 screens: page-test
+	if command -v pngquant; then pngquant --ext .png --force --skip-if-larger --quality 80-100 docs/screens/*.png; fi
 
 $(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
 	npm --prefix $(PAGE) ci --silent --no-audit --no-fund

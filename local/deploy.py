@@ -47,6 +47,9 @@ XERO_COURSES = [
     {"learning_id": 9005, "title": "Manual handling"},
 ]
 
+# Where `npm run dev` serves the page (functions/serve-portal/page/vite.config.ts).
+PAGE_IN_WORK = "http://localhost:5173/portal"
+
 PORTAL_ID = "1001"
 # Group, and at the same time the name of the token: its address and its other attributes.
 ACCOUNTS = {
@@ -148,6 +151,7 @@ def with_built_binaries(text: str) -> dict:
             resource["Properties"]["CodeUri"] = str(BINARIES / binary)
             allow_partiql(resource["Properties"]["Policies"])
             allow_users(resource["Properties"]["Policies"])
+            allow_folders(resource["Properties"]["Policies"])
         elif resource["Type"] == "AWS::IAM::Policy":
             allow_mails(resource["Properties"]["PolicyDocument"])
         elif resource["Type"] == "AWS::ApiGatewayV2::Api":
@@ -159,6 +163,9 @@ def say_where_the_cloud_is(template: dict, endpoint: str) -> None:
     """On AWS the user pool's pages and the bucket have names of their own; here they are where everything is."""
     variables = template["Resources"]["ServePortalFunction"]["Properties"]["Environment"]["Variables"]
     variables |= {"SIGN_IN_URL": endpoint, "UPLOADS_URL": endpoint}
+    client = template["Resources"]["UserPoolClient"]["Properties"]
+    for addresses in (client["CallbackURLs"], client["LogoutURLs"]):
+        addresses.append(PAGE_IN_WORK)
 
 
 def allow_partiql(policies: list[dict]) -> None:
@@ -168,6 +175,14 @@ def allow_partiql(policies: list[dict]) -> None:
             policy["Statement"].append(
                 {"Effect": "Allow", "Action": "dynamodb:BatchExecuteStatement", "Resource": "*"}
             )
+
+
+def allow_folders(policies: list[dict]) -> None:
+    """AWS names an object by its whole key; the local cloud without a slash at its end."""
+    for policy in policies:
+        for statement in policy["Statement"]:
+            if statement.get("Sid") == "MakeFolder":
+                statement["Resource"] = {"Fn::Sub": "${FeedBucket.Arn}/*"}
 
 
 def allow_users(policies: list[dict]) -> None:

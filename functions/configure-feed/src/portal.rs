@@ -114,6 +114,9 @@ struct FeedAnswer {
     /// `null`: there is no mapping, and files are rejected.
     #[schema(required, minimum = 1)]
     mapping_version: Option<u64>,
+    /// When a file of the feed was last applied, rehearsals aside; `null`: never.
+    #[schema(required, format = DateTime)]
+    last_applied: Option<String>,
     /// When the next file should be there; `null`: none is expected.
     #[schema(required, format = DateTime)]
     expected_by: Option<String>,
@@ -248,6 +251,7 @@ async fn answer(
             authorised_by,
             authorised_at,
             mapping_version: mapping.map(|mapping| mapping.version),
+            last_applied: portal.last_applied,
             expected_by: awaited.expected_by,
             overdue_since: awaited.overdue_since,
             held,

@@ -41,12 +41,12 @@ pub(crate) async fn complete(
         true => UploadStatus::Held,
         false => run.upload.status_at_end(),
     };
-    let no_hold = run.counts(first.plan) && first.plan.hold.is_none();
-    let baseline = no_hold || approved.is_some();
-    let left = match (held, baseline) {
+    let counted = run.counts(first.plan);
+    let left = match (held, approved.is_some() || first.plan.hold.is_none()) {
         (true, _) => Left::Hold(hold::open(run)),
-        (false, true) => Left::Baseline(counts.rows.total),
-        (false, false) => Left::Nothing,
+        (false, true) if counted || approved.is_some() => Left::Baseline(counts.rows.total),
+        (false, false) if counted => Left::Applied,
+        (false, _) => Left::Nothing,
     };
     end(run, status, left).await?;
     if held {

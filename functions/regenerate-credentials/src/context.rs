@@ -6,6 +6,7 @@ use mapping::identity::PortalId;
 use mapping::problem::ProblemCode;
 use platform::clock::Clock;
 use platform::feed::FeedTable;
+use platform::objects::FeedBucket;
 use platform::web::Refusal;
 use uuid::Uuid;
 
@@ -16,9 +17,9 @@ pub struct Context {
     pub feed: FeedTable,
     /// IAM.
     pub key_pairs: KeyPairs,
-    /// The feed bucket.
-    pub bucket: String,
-    /// Where it is.
+    /// Where files are put.
+    pub files: FeedBucket,
+    /// The region of that.
     pub region: String,
     /// The time.
     pub clock: Clock,

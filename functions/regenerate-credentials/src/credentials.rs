@@ -45,8 +45,8 @@ fn answer(
 ) -> CredentialsAnswer {
     let prefix = format!("{portal_id}/");
     CredentialsAnswer {
-        bucket_path: format!("s3://{}/{prefix}", context.bucket),
-        bucket: context.bucket.clone(),
+        bucket_path: format!("s3://{}/{prefix}", context.files.name()),
+        bucket: context.files.name().to_owned(),
         prefix,
         region: context.region.clone(),
         access_key_id: key.access_key_id,

@@ -2,6 +2,7 @@
 
 use platform::aws::Aws;
 use platform::feed::FeedTable;
+use platform::objects::FeedBucket;
 use platform::{clock, environment, telemetry, web};
 use regenerate_credentials::{Context, KeyPairs, routes};
 use uuid::Uuid;
@@ -19,7 +20,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let context = Context {
         feed: FeedTable::new(&aws, feed_table),
         key_pairs: KeyPairs::prompt(&stage, bucket_arn, boundary_arn).await,
-        bucket: feed_bucket,
+        files: FeedBucket::new(&aws, feed_bucket),
         region,
         clock: clock::system,
         new_id: Uuid::new_v4,

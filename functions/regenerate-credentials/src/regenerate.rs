@@ -8,6 +8,11 @@ use mapping::problem::ProblemCode;
 use platform::failure::CallFailed;
 use platform::feed::Action;
 use platform::web::{Caller, Refusal};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// What comes after it has to fit into the time of a request too.
+const FOLDER: Duration = Duration::from_secs(3);
 
 /// The key that the customer has: the one that was recorded, else the oldest. A newer one beside it was made by an
 /// attempt that failed, and nobody has ever seen its secret.
@@ -39,6 +44,7 @@ pub(crate) async fn regenerate(
     if !context.feed.begin_issuing(portal_id, &owner, now).await? {
         return Err(Refusal::new(ProblemCode::RegenerationInProgress));
     }
+    make_folder(context, portal_id).await;
     let issued = issue(context, portal_id).await;
     let key = issued.as_ref().ok().map(|(issued, _)| &issued.key);
     // The pair is issued, whether or not that is recorded: IAM says the same, and the time of the lock ends.
@@ -55,6 +61,17 @@ pub(crate) async fn regenerate(
         secret,
         users_percent,
     })
+}
+
+/// Clients with a window do not open a portal that nothing was put for yet, unless it has its folder. Made before there is
+/// a pair that could be lost by it; a pair without a folder works for everybody else, and the next one has it made.
+async fn make_folder(context: &Context, portal_id: PortalId) {
+    let made = timeout(FOLDER, context.files.make_folder(portal_id)).await;
+    if let Err(error) =
+        made.unwrap_or_else(|_| Err(CallFailed::new("make the portal's folder", "3 s are over")))
+    {
+        tracing::warn!(%portal_id, ?error, "the portal's folder was not made");
+    }
 }
 
 /// The account's limit comes nearer with each portal; nobody should hear of it from a customer.

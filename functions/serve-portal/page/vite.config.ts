@@ -7,7 +7,7 @@ import { defineConfig, type Plugin } from "vite";
 
 const STACK = "../../../target/local/stack.json";
 
-/** Answers as serve-portal does where the page asks about the stack, and passes on what is the API's. */
+/** Passes on what is the stack's: what it says of itself, and its API. */
 function localCloud(): Plugin {
   return {
     name: "local-cloud",
@@ -15,19 +15,14 @@ function localCloud(): Plugin {
     config() {
       const { outputs } = JSON.parse(readFileSync(process.env.STACK ?? STACK, "utf8"));
       const proxy = { target: outputs.ApiUrl, changeOrigin: true };
-      return { server: { proxy: { "/portals": proxy, "/problem-codes": proxy } } };
+      const paths = ["/portal/config.json", "/portals", "/problem-codes", "/xero"];
+      return { server: { proxy: Object.fromEntries(paths.map((path) => [path, proxy])) } };
     },
-    configureServer(server) {
-      server.middlewares.use("/portal/config.json", (_, answer) => {
-        const { outputs, endpoint, region } = JSON.parse(readFileSync(process.env.STACK ?? STACK, "utf8"));
-        answer.setHeader("content-type", "application/json");
-        answer.end(
-          JSON.stringify({
-            issuer: `https://cognito-idp.${region}.amazonaws.com/${outputs.UserPoolId}`,
-            sign_in_url: endpoint,
-            client_id: outputs.UserPoolClientId,
-          }),
-        );
+    configureServer({ middlewares }) {
+      // Vite serves its base with a slash at the end alone, and whoever has signed in comes back without.
+      middlewares.use((request, _, next) => {
+        request.url = request.url?.replace(/^\/portal(?=[?]|$)/, "/portal/");
+        next();
       });
     },
   };
@@ -36,6 +31,8 @@ function localCloud(): Plugin {
 export default defineConfig(({ command }) => ({
   // Built, nothing knows where it will be served: index.html has a `base` that the function writes.
   base: command === "build" ? "./" : "/portal/",
+  // As local/deploy.py tells the user pool, which sends nobody back to another address.
+  server: { host: "localhost", port: 5173, strictPort: true },
   build: {
     outDir: "../assets",
     emptyOutDir: true,

@@ -4,8 +4,10 @@ use crate::stack::Stack;
 use crate::{assets, page, policy};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use axum::{Json, Router, middleware};
+use mapping::problem::ProblemCode;
+use platform::web::Refusal;
 
 /// The page and its files.
 pub fn routes(stack: &Stack) -> Router {
@@ -16,28 +18,34 @@ pub fn routes(stack: &Stack) -> Router {
         }
         std::future::ready(answer)
     };
-    let config = Json(stack.clone());
+    let config = Json(stack.config.clone());
     Router::new()
-        .route("/portal", get(page::show))
-        .route("/portal/", get(page::show))
+        .route("/portal", read(get(page::show)))
+        .route("/portal/", read(get(page::show)))
         .route(
             "/portal/config.json",
             // It changes with the stack, and is small.
-            get(move || {
+            read(get(move || {
                 let kept = (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
                 std::future::ready(([kept], config.clone()).into_response())
-            }),
+            })),
         )
-        .route("/portal/{*path}", get(assets::file))
+        .route("/portal/{*path}", read(get(assets::file)))
         .layer(middleware::map_response(protect))
+        .with_state(page::document_of(stack))
+}
+
+/// There is nothing but to be read here, by `GET` and `HEAD`.
+fn read<S: Clone + Send + Sync + 'static>(routes: MethodRouter<S>) -> MethodRouter<S> {
+    routes.fallback(|| std::future::ready(Refusal::new(ProblemCode::MethodNotAllowed)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::routes;
-    use crate::stack::Stack;
+    use crate::stack::tests::{PORTAL, stack};
     use axum::body::{Body, Bytes, to_bytes};
-    use axum::http::{HeaderMap, Request, StatusCode, header};
+    use axum::http::{HeaderMap, Method, Request, StatusCode, header};
     use lambda_http::Service;
     use serde_json::{Value, json};
 
@@ -57,16 +65,20 @@ mod tests {
         }
     }
 
-    fn stack(sign_in_url: Option<&str>) -> Stack {
-        let sign_in_url = sign_in_url.map(str::to_owned);
-        let issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_A".to_owned();
-        let uploads = "https://feed.s3.us-east-1.amazonaws.com";
-        Stack::new(issuer, sign_in_url, "client".to_owned(), uploads).unwrap()
-    }
+    const SIGN_IN: &str = "https://go1.auth.us-east-1.amazoncognito.com/";
 
     async fn get(path: &str, headers: &[(header::HeaderName, &str)]) -> Answer {
-        let stack = stack(Some("https://go1.auth.us-east-1.amazoncognito.com/"));
-        let mut request = Request::builder().uri(path);
+        ask(Method::GET, path, headers, PORTAL).await
+    }
+
+    async fn ask(
+        method: Method,
+        path: &str,
+        headers: &[(header::HeaderName, &str)],
+        portal_url: &str,
+    ) -> Answer {
+        let stack = stack(Some(SIGN_IN), portal_url);
+        let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(name, *value);
         }
@@ -90,17 +102,53 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_address_of_the_page_has_the_document_with_the_way_back() {
-        for (path, base) in [
-            ("/portal", "portal/"),
-            ("/portal/", "./"),
-            ("/portal/portals/1001/uploads", "../../"),
+    async fn each_address_of_the_page_has_the_document_with_where_the_page_is() {
+        for (portal_url, base) in [
+            (PORTAL, "/portal/"),
+            ("https://go1.example/feed/portal", "/feed/portal/"),
+            (
+                "http://127.0.0.1:1/_aws/execute-api/feed/$default/portal",
+                "/_aws/execute-api/feed/$default/portal/",
+            ),
         ] {
-            let document = get(path, &[]).await;
-            assert_eq!(document.status, StatusCode::OK, "{path}");
-            assert_eq!(document.header(header::CACHE_CONTROL), "no-cache");
-            let base = format!("<base href=\"{base}\"");
-            assert!(document.text().contains(&base), "{}", document.text());
+            // The gateway has decoded the last one, which was `12%2F13`.
+            for path in [
+                "/portal",
+                "/portal/",
+                "/portal/portals/1001/uploads",
+                "/portal/portals/12/13",
+            ] {
+                let document = ask(Method::GET, path, &[], portal_url).await;
+                assert_eq!(document.status, StatusCode::OK, "{path}");
+                assert_eq!(document.header(header::CACHE_CONTROL), "no-cache");
+                assert_eq!(
+                    document.header(header::CONTENT_TYPE),
+                    "text/html; charset=utf-8"
+                );
+                let base = format!("<base href=\"{base}\"");
+                assert!(document.text().contains(&base), "{}", document.text());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_document_with_another_base_is_another() {
+        let here = ask(Method::GET, "/portal", &[], PORTAL).await;
+        let there = ask(Method::GET, "/portal", &[], "https://go1.example/x/portal").await;
+        assert_ne!(here.header(header::ETAG), there.header(header::ETAG));
+    }
+
+    #[tokio::test]
+    async fn what_can_be_read_can_be_asked_for_without_its_body_and_not_be_written() {
+        for path in ["/portal".to_owned(), asset(".js").await] {
+            let whole = get(&path, &[]).await;
+            let head = ask(Method::HEAD, &path, &[], PORTAL).await;
+            assert_eq!(head.status, StatusCode::OK, "{path}");
+            assert_eq!(head.header(header::ETAG), whole.header(header::ETAG));
+            assert!(head.body.is_empty(), "{path}");
+            let post = ask(Method::POST, &path, &[], PORTAL).await;
+            assert_eq!(post.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            assert!(post.headers.contains_key(header::CONTENT_SECURITY_POLICY));
         }
     }
 
@@ -120,7 +168,7 @@ mod tests {
             for (accepted, encoding) in [
                 ("gzip, deflate, br", "br"),
                 ("gzip", "gzip"),
-                ("br;q=0, GZIP;q=0.5", "gzip"),
+                ("br;Q=0, GZIP;q=0.5", "gzip"),
             ] {
                 let sent = get(&path, &[(header::ACCEPT_ENCODING, accepted)]).await;
                 assert_eq!(sent.header(header::CONTENT_ENCODING), encoding);
@@ -135,11 +183,13 @@ mod tests {
         for path in ["/portal".to_owned(), asset(".css").await] {
             let first = get(&path, &[]).await;
             let etag = first.header(header::ETAG);
-            let known = format!("W/\"another\", {etag}");
-            let again = get(&path, &[(header::IF_NONE_MATCH, &known)]).await;
-            assert_eq!(again.status, StatusCode::NOT_MODIFIED, "{path}");
-            assert_eq!(again.header(header::ETAG), etag);
-            assert!(again.body.is_empty());
+            let strong = etag.strip_prefix("W/").unwrap();
+            for known in [&format!("W/\"another\", {etag}"), strong, "*"] {
+                let again = get(&path, &[(header::IF_NONE_MATCH, known)]).await;
+                assert_eq!(again.status, StatusCode::NOT_MODIFIED, "{path}");
+                assert_eq!(again.header(header::ETAG), etag);
+                assert!(again.body.is_empty());
+            }
             let other = get(&path, &[(header::IF_NONE_MATCH, "W/\"another\"")]).await;
             assert_eq!(other.status, StatusCode::OK);
         }
@@ -154,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_is_told_who_signs_people_in() {
+    async fn the_page_is_told_who_signs_people_in_and_what_the_stack_can_do() {
         let config = get("/portal/config.json", &[]).await;
         assert_eq!(config.header(header::CACHE_CONTROL), "no-cache");
         let config: Value = serde_json::from_str(config.text()).unwrap();
@@ -162,6 +212,9 @@ mod tests {
             "issuer": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_A",
             "sign_in_url": "https://go1.auth.us-east-1.amazoncognito.com/",
             "client_id": "client",
+            "xero": true,
+            "mails": false,
+            "max_file_bytes": 2_147_483_648_u64,
         });
         assert_eq!(config, expected);
     }
@@ -175,26 +228,26 @@ mod tests {
             &asset(".js").await,
         ] {
             let answer = get(path, &[]).await;
-            let policy = answer.header(header::CONTENT_SECURITY_POLICY);
-            let asked = "connect-src 'self' https://go1.auth.us-east-1.amazoncognito.com https://feed.s3.us-east-1.amazonaws.com;";
-            assert!(policy.starts_with("default-src 'self';"), "{policy}");
-            assert!(policy.contains(asked), "{policy}");
-            assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
-            assert!(!policy.contains("unsafe"), "{policy}");
-            assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
-            assert_eq!(answer.header(header::REFERRER_POLICY), "no-referrer");
+            for (name, value) in [
+                (
+                    "content-security-policy",
+                    "default-src 'self'; img-src 'self' data:; connect-src 'self' \
+                     https://go1.auth.us-east-1.amazoncognito.com \
+                     https://feed.s3.us-east-1.amazonaws.com; object-src 'none'; base-uri 'self'; \
+                     form-action 'none'; frame-ancestors 'none'",
+                ),
+                ("strict-transport-security", "max-age=31536000"),
+                ("cross-origin-opener-policy", "same-origin"),
+                (
+                    "permissions-policy",
+                    "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+                ),
+                ("x-content-type-options", "nosniff"),
+                ("referrer-policy", "no-referrer"),
+                ("x-frame-options", "DENY"),
+            ] {
+                assert_eq!(answer.headers[name], value, "{path}");
+            }
         }
-    }
-
-    #[test]
-    fn another_issuer_is_asked_itself() {
-        assert_eq!(
-            stack(None).asked(),
-            [
-                "https://cognito-idp.us-east-1.amazonaws.com",
-                "https://feed.s3.us-east-1.amazonaws.com"
-            ]
-        );
-        assert!(Stack::new("no address".to_owned(), None, String::new(), "").is_err());
     }
 }

@@ -291,7 +291,7 @@ problem_codes! {
         "See the upload's `held`.";
     HoldSuperseded, "hold_superseded", Request,
         "The hold has ended by itself: a newer file, a new mapping or a reset, a withdrawn authorisation, or its file has expired.",
-        "Nothing: the next file holds again what is still true.";
+        "Nothing, or correct the export: the next file is judged anew, and what would wait of this one may not wait then.";
     ReportNotReady, "report_not_ready", Request,
         "The upload has no report yet.",
         "Wait until the upload has finished.";

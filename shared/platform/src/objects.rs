@@ -1,4 +1,4 @@
-//! The two buckets: the customers' files, read and never written, and what is written about them: kept
+//! The two buckets: the customers' files, read and never written but for a portal's folder, and what is written about them: kept
 //! plans and reports. Which bytes go where is decided by the caller.
 
 use crate::aws::Aws;
@@ -83,6 +83,26 @@ impl FeedBucket {
             request.presigned(lifetime).await
         });
         Ok((key, link.await?))
+    }
+
+    /// Makes the portal's folder, unless it is there: an empty object whose key is what the portal's keys begin with.
+    /// S3 has no folders; but clients with a window say of one in which there is nothing that it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// S3 could not be written.
+    pub async fn make_folder(&self, portal: PortalId) -> Result<(), CallFailed> {
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(format!("{portal}/"))
+            .if_none_match("*");
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("PreconditionFailed") => Ok(()),
+            Err(error) => Err(CallFailed::sdk("make the portal's folder")(error)),
+        }
     }
 
     /// The current version of an object and its size in bytes; `None`: there is none.

@@ -60,11 +60,16 @@ async function refusal(answer: Response): Promise<Refused> {
 
 type Body = { json?: unknown; bytes?: Blob };
 
+/** The gateway gives up after 30 seconds. Whoever wakes a computer up waits no longer than that for nothing. */
+const LONGEST_CALL_MS = 35_000;
+
+const json = (answer: Response) => answer.json();
+
 /** The API for one session. */
 export class Api {
   constructor(private readonly session: Session) {}
 
-  private async call(method: string, path: string, body: Body = {}): Promise<Response> {
+  private async call<T>(method: string, path: string, read: (answer: Response) => Promise<T>, body: Body = {}): Promise<T> {
     let renewed = false;
     for (;;) {
       const token = await this.session.token().catch(() => {
@@ -76,13 +81,15 @@ export class Api {
       // As text the gateway would replace what is no UTF-8, and nobody could say what is wrong with it.
       if (body.bytes) headers["content-type"] = "application/octet-stream";
       const sent = body.json === undefined ? (body.bytes ?? null) : JSON.stringify(body.json);
+      const signal = AbortSignal.timeout(LONGEST_CALL_MS);
       let answer: Response;
       try {
-        answer = await fetch(api(path), { method, headers, body: sent, cache: "no-store" });
+        answer = await fetch(api(path), { method, headers, body: sent, cache: "no-store", signal });
+        // An answer of which a part is missing is none.
+        if (answer.ok) return await read(answer);
       } catch {
         throw offline();
       }
-      if (answer.ok) return answer;
       if (answer.status === 401 && !renewed) {
         renewed = await this.session.renew().catch(() => {
           throw offline();
@@ -94,34 +101,42 @@ export class Api {
   }
 
   async get<T>(path: string): Promise<T> {
-    return (await (await this.call("GET", path)).json()) as T;
+    return this.call<T>("GET", path, json);
   }
 
-  async put<T>(path: string, json?: unknown): Promise<T> {
-    return (await (await this.call("PUT", path, { json })).json()) as T;
+  async put<T>(path: string, body?: unknown): Promise<T> {
+    return this.call<T>("PUT", path, json, { json: body });
   }
 
-  async post<T>(path: string, json?: unknown): Promise<T> {
-    return (await (await this.call("POST", path, { json })).json()) as T;
+  async post<T>(path: string, body?: unknown): Promise<T> {
+    return this.call<T>("POST", path, json, { json: body });
   }
 
-  async patch<T>(path: string, json: unknown): Promise<T> {
-    return (await (await this.call("PATCH", path, { json })).json()) as T;
+  async patch<T>(path: string, body: unknown): Promise<T> {
+    return this.call<T>("PATCH", path, json, { json: body });
   }
 
   async remove(path: string): Promise<void> {
-    await this.call("DELETE", path);
+    await this.call("DELETE", path, async () => {});
   }
 
   async file(path: string): Promise<Blob> {
-    return (await this.call("GET", path)).blob();
+    return this.call("GET", path, (answer) => answer.blob());
   }
 
   /** What a sample has in it; of it no more than is looked at is sent. */
   async inspect(portal: string, sample: Blob): Promise<Inspection> {
     const bytes = sample.slice(0, SAMPLE_BYTES);
-    const answer = await this.call("POST", `/portals/${portal}/feed/mapping/inspect`, { bytes });
-    return (await answer.json()) as Inspection;
+    return this.call<Inspection>("POST", `/portals/${portal}/feed/mapping/inspect`, json, { bytes });
+  }
+
+  /** What portals are called, as far as it is known. */
+  readonly names = new Map<string, string>();
+
+  async learnName(portal: string): Promise<void> {
+    if (this.names.has(portal)) return;
+    const { name } = await this.get<Portal>(`/portals/${portal}`);
+    this.names.set(portal, name);
   }
 
   /** `null` where the API says with this code that there is none. */
@@ -169,19 +184,37 @@ export function withCursor(path: string, cursor: string | null | undefined): str
   return `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`;
 }
 
+const NOT_TAKEN: Record<number, [string, string]> = {
+  0: ["The file did not get through.", "See whether you are connected to the internet, then try again."],
+  400: ["The file was not taken.", "It may be larger than what can be sent from a page. Ask Go1 support, or send it by the AWS credentials."],
+  403: ["The file was not taken.", "The permission to send it has run out. Try again."],
+};
+
 /** Puts a file to a link of the feed bucket, and says how far it has come, from 0 to 1. */
-export function putFile(url: string, file: Blob, progress: (part: number) => void, stop: AbortSignal): Promise<void> {
+export async function putFile(
+  url: string,
+  file: Blob,
+  progress: (part: number) => void,
+  stop: AbortSignal,
+): Promise<void> {
+  // One that was stopped before it began says so to nobody any more.
+  stop.throwIfAborted();
   // `fetch` does not say how much of a body it has sent.
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
-    const broken = () =>
-      failed(new Refused(request.status, null, "The file did not get through.", "Try again in a moment."));
+    const abort = () => request.abort();
+    const broken = () => {
+      const [title, detail] = NOT_TAKEN[request.status] ?? ["The file did not get through.", "Try again in a moment."];
+      failed(new Refused(request.status, null, title, detail));
+    };
     request.open("PUT", url);
     request.upload.onprogress = (event) => progress(event.loaded / Math.max(event.total, 1));
     request.onload = () => (request.status === 200 ? done() : broken());
     request.onerror = broken;
     request.onabort = broken;
-    stop.addEventListener("abort", () => request.abort());
+    stop.addEventListener("abort", abort, { once: true });
+    // The bucket has all of it.
+    request.upload.onload = () => stop.removeEventListener("abort", abort);
     request.send(file);
   });
 }

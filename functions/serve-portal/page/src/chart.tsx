@@ -13,6 +13,8 @@ const SERIES: [string, string, (of: Upload) => number][] = [
   ["Not processed", "--not-processed", ({ rows }) => rows.not_processed],
 ];
 const HEIGHT = 180;
+/** Wider than half a bar, in the dots of any screen. */
+const GAP_WIDTH = 50;
 /** A bar this many times as high as the next one, a first load most often, is cut off: the others would be nothing. */
 const TOWERS = 4;
 
@@ -85,6 +87,16 @@ function drawn(here: HTMLElement, uploads: Upload[]): uPlot {
     paths: bars,
     points: { show: false },
   })).reverse();
+  // The bar that is cut off has a gap, so that nobody reads it as a number.
+  const gap = (chart: uPlot) => {
+    if (!cut) return;
+    const middle = chart.valToPos(uploads.indexOf(cut.upload), "x", true);
+    const { top, height } = chart.bbox;
+    chart.ctx.fillStyle = colour("--pico-background-color");
+    for (const part of [0.1, 0.16]) {
+      chart.ctx.fillRect(middle - GAP_WIDTH, top + part * height, 2 * GAP_WIDTH, 0.025 * height);
+    }
+  };
   const axis = { stroke: colour("--pico-muted-color"), grid: { show: false }, ticks: { show: false } };
   return new uPlot(
     {
@@ -99,6 +111,7 @@ function drawn(here: HTMLElement, uploads: Upload[]): uPlot {
       axes: [
         {
           ...axis,
+          size: 32,
           space: 90,
           incrs: [1, 2, 5, 10],
           values: (_, at) => at.map((index) => (uploads[index] ? day(uploads[index].received_at) : "")),
@@ -112,6 +125,7 @@ function drawn(here: HTMLElement, uploads: Upload[]): uPlot {
         },
       ],
       series: [{}, ...series],
+      hooks: { draw: [gap] },
     },
     [uploads.map((_, index) => index), ...stacked.reverse()],
     here,

@@ -2,7 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { leave } from "./leaving";
 import { useAround } from "./loading";
 import { at, HOME, ofPortal } from "./place";
 
@@ -35,8 +36,13 @@ const SCREENS: [string, [string, string][]][] = [
 
 /** A screen; with the menu, where it is a portal's. */
 export function Frame({ portal, children }: { portal?: string; children: ComponentChildren }) {
-  const { session, person } = useAround();
+  const { api, session, person } = useAround();
   const { path } = useLocation();
+  const [, learnt] = useState<string>();
+  useEffect(() => {
+    // Without an answer the number has to do; the screen says why there is none.
+    if (portal) api.learnName(portal).then(() => learnt(portal), () => undefined);
+  }, [portal]);
   const [open, setOpen] = useState(false);
   const account = session.passwordPage;
   const current = portal && currentOf(path, portal);
@@ -49,7 +55,11 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
         <a class="brand" href={HOME}>
           Go1 <span>integrations</span>
         </a>
-        {portal && <span class="of-portal">Portal {portal}</span>}
+        {portal && (
+          <span class="of-portal">
+            {api.names.get(portal)} <span class="quiet">Portal {portal}</span>
+          </span>
+        )}
         {portal && (
           <button
             type="button"
@@ -61,7 +71,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
             Menu
           </button>
         )}
-        <details class="dropdown account">
+        <details class="dropdown account" onKeyDown={close}>
           <summary>
             <span>{person.email}</span>
           </summary>
@@ -77,7 +87,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
               </li>
             )}
             <li dir="ltr">
-              <button type="button" class="link" onClick={() => void session.signOut()}>
+              <button type="button" class="link" onClick={() => leave(() => void session.signOut())}>
                 Sign out
               </button>
             </li>
@@ -87,7 +97,7 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
       <div class={portal ? "body with-menu" : "body"}>
         {portal && (
           <nav id="menu" class={open ? "open" : ""} aria-label="Screens">
-            {SCREENS.map(([group, screens]) => (
+            {SCREENS.filter(([group]) => group !== "Xero" || session.config.xero).map(([group, screens]) => (
               <section>
                 <h2>{group}</h2>
                 <ul>
@@ -115,6 +125,14 @@ export function Frame({ portal, children }: { portal?: string; children: Compone
 function skip(event: Event): void {
   event.preventDefault();
   document.getElementById("content")?.focus();
+}
+
+/** By Escape, as menus are. */
+function close(event: KeyboardEvent): void {
+  const menu = event.currentTarget;
+  if (event.key !== "Escape" || !(menu instanceof HTMLDetailsElement)) return;
+  menu.open = false;
+  menu.querySelector("summary")?.focus();
 }
 
 /** The screen of the menu that an address belongs to: the longest that it begins with. */

@@ -3,7 +3,8 @@
 import { createContext } from "preact";
 import { useLocation } from "preact-iso";
 import { useCallback, useContext, useEffect, useRef, useState } from "preact/hooks";
-import { type Api, type PageOf, Refused, withCursor } from "./api";
+import { type Api, type Mapping, type PageOf, type Portal, Refused, withCursor } from "./api";
+import { keepFocus } from "./focus";
 import type { Person, Session } from "./session";
 
 /** What every screen is given. */
@@ -76,7 +77,7 @@ export function useLoaded<T>(ask: (api: Api) => Promise<T>, about: string): Load
 /** The longest pause between two questions while there is no answer. */
 const LONGEST_PAUSE_MS = 60_000;
 
-/** Asks again and again; more and more rarely while there is no answer. `null`: not at all. */
+/** Asks again and again; more and more rarely while there is no answer, and not while nobody looks. `null`: not at all. */
 export function usePoll(of: Pick<Loaded<unknown>, "value" | "trouble" | "again">, everyMs: number | null): void {
   const failed = useRef(0);
   useEffect(() => {
@@ -84,8 +85,15 @@ export function usePoll(of: Pick<Loaded<unknown>, "value" | "trouble" | "again">
     // Whoever is not signed in any more is told so once.
     if (everyMs === null || !(of.value || of.trouble) || of.trouble?.status === 401) return;
     const pause = Math.max(everyMs, Math.min(everyMs * 2 ** failed.current, LONGEST_PAUSE_MS));
-    const timer = setTimeout(() => void of.again(), pause);
-    return () => clearTimeout(timer);
+    const again = () => {
+      if (document.hidden) return document.addEventListener("visibilitychange", again, { once: true });
+      void of.again();
+    };
+    const timer = setTimeout(again, pause);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", again);
+    };
   }, [of.value, of.trouble, everyMs]);
 }
 
@@ -93,6 +101,8 @@ export function usePoll(of: Pick<Loaded<unknown>, "value" | "trouble" | "again">
 export interface Listed<T> extends Loaded<PageOf<T>> {
   more: (() => Promise<void>) | null;
   loadingMore: boolean;
+  /** Brings single items up to date, each from its own address. */
+  refresh: (items: T[], address: (item: T) => string) => Promise<void>;
 }
 
 /** With `id`, asking again brings the first page up to date, and the others stay. */
@@ -107,11 +117,18 @@ export function useList<T>(path: string, id?: (item: T) => string): Listed<T> {
   shown.current = first.value && { path, page: first.value };
   const wanted = useRef(path);
   wanted.current = path;
-  const [loadingMore, setLoadingMore] = useState(false);
+  // Of another path than this one nobody waits any more.
+  const [loading, setLoading] = useState<string | null>(null);
+  const loadingMore = loading === path;
   const [trouble, setTrouble] = useState<{ path: string; of: Refused } | null>(null);
+  const failed = (error: unknown) => {
+    const refused = asRefused(error);
+    if (refused.status === 401) ended();
+    setTrouble({ path, of: refused });
+  };
   const more = async () => {
     if (loadingMore || !shown.current) return;
-    setLoadingMore(true);
+    setLoading(path);
     try {
       const next: PageOf<T> = await api.get(withCursor(path, shown.current.page.cursor));
       if (wanted.current === path && shown.current) {
@@ -119,11 +136,21 @@ export function useList<T>(path: string, id?: (item: T) => string): Listed<T> {
         setTrouble(null);
       }
     } catch (error) {
-      const refused = asRefused(error);
-      if (refused.status === 401) ended();
-      setTrouble({ path, of: refused });
+      failed(error);
     }
-    setLoadingMore(false);
+    setLoading((of) => (of === path ? null : of));
+  };
+  const refresh = async (items: T[], address: (item: T) => string) => {
+    try {
+      const fresh = await Promise.all(items.map((item) => api.get<T>(address(item))));
+      if (wanted.current !== path || !shown.current || !id) return;
+      const now = new Map(fresh.map((item) => [id(item), item]));
+      const { page } = shown.current;
+      first.set({ ...page, items: page.items.map((item) => now.get(id(item)) ?? item) });
+      setTrouble(null);
+    } catch (error) {
+      failed(error);
+    }
   };
   const again = async () => {
     setTrouble(null);
@@ -135,6 +162,29 @@ export function useList<T>(path: string, id?: (item: T) => string): Listed<T> {
     trouble: first.trouble ?? (trouble?.path === path ? trouble.of : null),
     more: first.value?.cursor ? more : null,
     loadingMore,
+    refresh,
+  };
+}
+
+/** Reads a list on until there are a number of what is looked for; whoever waits can stop it, and go on. */
+export function useLooking<T>(list: Listed<T>, wanted: string | null, found: number, count: number) {
+  const [filled, setFilled] = useState({ wanted, count });
+  const wants = filled.wanted === wanted ? filled.count : count;
+  const [stopped, setStopped] = useState<string | null>(null);
+  const few = wanted !== null && list.value !== null && found < wants && list.more !== null;
+  const looking = few && stopped !== wanted && !list.trouble;
+  useEffect(() => {
+    if (looking) void list.more?.();
+  }, [looking, list.value, list.loadingMore]);
+  const more = async () => {
+    setStopped(null);
+    setFilled({ wanted, count: found + count });
+    if (!few) await list.more?.();
+  };
+  return {
+    looking,
+    stop: () => setStopped(wanted),
+    more: { more: list.more && more, loadingMore: list.loadingMore },
   };
 }
 
@@ -164,6 +214,7 @@ export function useDeed(): Deed {
     // A second click comes before the button is shown to be busy.
     if (underWay.current) return false;
     underWay.current = true;
+    const opener = document.activeElement;
     setBusy(true);
     setTrouble(null);
     try {
@@ -177,6 +228,8 @@ export function useDeed(): Deed {
     } finally {
       underWay.current = false;
       setBusy(false);
+      // A button that is busy loses the focus; a question that closes gives it back first.
+      requestAnimationFrame(() => requestAnimationFrame(() => keepFocus(opener)));
     }
   };
   return { busy, trouble, run, forget: () => setTrouble(null) };
@@ -197,25 +250,15 @@ export function useGo(): (path: string) => void {
   };
 }
 
-/** Asks before this page is left. `null`: nothing would be lost. */
-export function useStaying(question: string | null): void {
-  useEffect(() => {
-    if (question === null) return;
-    const unload = (event: BeforeUnloadEvent) => event.preventDefault();
-    // Before the router hears of it.
-    const click = (event: MouseEvent) => {
-      const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
-      if (!link || confirm(question)) return;
-      event.preventDefault();
-      event.stopPropagation();
-    };
-    addEventListener("beforeunload", unload);
-    addEventListener("click", click, true);
-    return () => {
-      removeEventListener("beforeunload", unload);
-      removeEventListener("click", click, true);
-    };
-  }, [question]);
+/** What a file would do now: who is missing from it, and what waits and would end by it. */
+export function useFeedNow(portal: string) {
+  return useLoaded(async (api) => {
+    const [mapping, { feed }] = await Promise.all([
+      api.getUnless<Mapping>("mapping_not_found", `/portals/${portal}/feed/mapping`),
+      api.get<Portal>(`/portals/${portal}`),
+    ]);
+    return { autoDisable: mapping?.auto_disable ?? false, identity: mapping?.identity ?? "email", held: feed.held };
+  }, portal);
 }
 
 /** The title of the window, as the screen's heading. */

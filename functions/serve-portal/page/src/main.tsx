@@ -2,11 +2,12 @@
 
 import "@picocss/pico/css/pico.min.css";
 import "./look.css";
-import { type ComponentType, render } from "preact";
+import { type ComponentChildren, type ComponentType, render } from "preact";
 import { LocationProvider, Route, Router, useLocation } from "preact-iso";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useErrorBoundary, useMemo, useState } from "preact/hooks";
 import { Api } from "./api";
 import { Frame } from "./frame";
+import { entryGoes, numberEntry } from "./leaving";
 import { AroundContext, useAround, useTitle } from "./loading";
 import { Heading, Notice } from "./parts";
 import { at, HOME, ofPortal } from "./place";
@@ -30,10 +31,22 @@ import { Session } from "./session";
 /** Where somebody begins who asks for no screen. */
 function Home() {
   const { person } = useAround();
+  return <Instead there={person.operator ? at("/portals") : person.portal && ofPortal(person.portal)} />;
+}
+
+/** Who signs up has no portal yet; who has one goes on there. */
+function SignedUp() {
+  const { person } = useAround();
+  return <Instead there={person.portal ? ofPortal(person.portal, "/xero") : HOME} />;
+}
+
+/** Another screen in the place of this one. */
+function Instead({ there }: { there: string | null }) {
   const { route } = useLocation();
-  const there = person.operator ? at("/portals") : person.portal ? ofPortal(person.portal) : null;
   useEffect(() => {
-    if (there) route(there, true);
+    if (!there) return;
+    entryGoes();
+    route(there, true);
   }, [there]);
   if (there) return null;
   return (
@@ -56,8 +69,25 @@ function Lost() {
   );
 }
 
+/** What cannot be shown says so: a tab may be older than what the API tells it. */
+function Safely({ children }: { children: ComponentChildren }) {
+  const [broken] = useErrorBoundary((error) => console.error(error));
+  if (!broken) return <>{children}</>;
+  return (
+    <main class="alone">
+      <Notice tone="bad" title="Something went wrong in this page.">
+        <p>Reload it. If that does not help, tell Go1 support what you were looking at.</p>
+        <button type="button" onClick={() => location.reload()}>
+          Reload
+        </button>
+      </Notice>
+    </main>
+  );
+}
+
 /** A screen that somebody goes to is begun at its top, also by who hears it. */
 function begin(): void {
+  numberEntry();
   scrollTo(0, 0);
   document.getElementById("content")?.focus({ preventScroll: true });
 }
@@ -104,20 +134,23 @@ function Page({ session }: { session: Session }) {
     () => person && { session, person, api: new Api(session), ended: () => setEnded(true) },
     [session, person],
   );
-  if (!person && location.pathname === at("/signup")) return <SignUp />;
+  if (!person && location.pathname.replace(/\/$/, "") === at("/signup")) return <SignUp />;
   if (!around) return <SignIn session={session} />;
   return (
     <AroundContext.Provider value={around}>
       {ended && <SessionEnded session={session} later={() => setEnded(false)} />}
       <LocationProvider scope={HOME}>
-        <Router onRouteChange={begin}>
-          <Route path={at("/")} component={Home} />
-          <Route path={at("/portals")} component={Portals} />
-          {Object.entries(SCREENS).map(([screen, component]) => (
-            <Route path={at(`/portals/:portal${screen}`)} component={component} />
-          ))}
-          <Route default component={Lost} />
-        </Router>
+        <Safely>
+          <Router onRouteChange={begin}>
+            <Route path={at("/")} component={Home} />
+            <Route path={at("/portals")} component={Portals} />
+            <Route path={at("/signup")} component={SignedUp} />
+            {Object.entries(SCREENS).map(([screen, component]) => (
+              <Route path={at(`/portals/:portal${screen}`)} component={component} />
+            ))}
+            <Route default component={Lost} />
+          </Router>
+        </Safely>
       </LocationProvider>
     </AroundContext.Provider>
   );
@@ -137,6 +170,7 @@ addEventListener("keydown", (event) => {
 const place = document.getElementById("page")!;
 try {
   const session = await Session.begin();
+  numberEntry();
   place.replaceChildren();
   render(<Page session={session} />, place);
 } catch {

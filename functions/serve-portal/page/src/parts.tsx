@@ -2,14 +2,16 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import type { Refused, Upload } from "./api";
-import type { Deed, Listed } from "./loading";
-import { state, type Tone } from "./words";
+import type { Refused } from "./api";
+import { useStep } from "./focus";
+import { type Deed, type Listed, type Loaded } from "./loading";
+import { several, state, type Tone } from "./words";
 
 type Children = { children?: ComponentChildren };
 
 /** The heading of a screen, and what it is for. */
 export function Heading({ title, children, beside }: Children & { title: string; beside?: ComponentChildren }) {
+  useStep(title);
   return (
     <header class="heading">
       <div>
@@ -61,6 +63,17 @@ export function Trouble({ of, again }: { of: Refused | null; again?: () => void 
   );
 }
 
+/** A screen of what was asked for; until there is an answer, what stands in its place. */
+export function Shown<T>({ of, children }: { of: Loaded<T>; children: (value: T) => ComponentChildren }) {
+  if (of.value === null) return <Waiting trouble={of.trouble} again={of.again} />;
+  return (
+    <>
+      <Trouble of={of.trouble} again={of.again} />
+      {children(of.value)}
+    </>
+  );
+}
+
 /** What stands where an answer will be. */
 export function Waiting({ trouble, again }: { trouble: Refused | null; again: () => void }) {
   if (trouble) return <Trouble of={trouble} again={again} />;
@@ -75,7 +88,7 @@ export function Badge({ tone, children }: Children & { tone: Tone | "plain" }) {
   return <span class={`badge ${tone}`}>{children}</span>;
 }
 
-export function UploadState({ of }: { of: Upload["status"] }) {
+export function UploadState({ of }: { of: Parameters<typeof state>[0] }) {
   const [words, tone] = state(of);
   return <Badge tone={tone}>{words}</Badge>;
 }
@@ -123,32 +136,61 @@ export function More({ of }: { of: Pick<Listed<unknown>, "more" | "loadingMore">
   );
 }
 
+interface LookingProps {
+  of: boolean;
+  found: number;
+  among: string;
+  stop: () => void;
+  more: Pick<Listed<unknown>, "more" | "loadingMore">;
+}
+
+/** While a list is read on for what somebody looks for, a way to stop that; else the way to its next page. */
+export function Looking({ of, found, among, stop, more }: LookingProps) {
+  if (!of) return <More of={more} />;
+  return (
+    <div class="actions" role="status">
+      <p aria-busy="true">
+        Looking through all {among}; {several(found, "is found", "are found")} so far…
+      </p>
+      <button type="button" class="secondary outline" onClick={stop}>
+        Stop
+      </button>
+    </div>
+  );
+}
+
 interface CopiedProps {
   label: string;
   value: string;
   block?: boolean;
-  /** It was copied, or is selected to be. */
+  /** It was copied, by the button or by hand. */
   copied?: () => void;
 }
 
 /** A value to be copied elsewhere. */
 export function Copied({ label, value, block = false, copied: done }: CopiedProps) {
   const [copied, setCopied] = useState(false);
+  const [byHand, setByHand] = useState(false);
   const shown = useRef<HTMLElement>(null);
-  const copy = async () => {
+  const wasCopied = () => {
     done?.();
-    try {
-      await navigator.clipboard.writeText(value);
-    } catch {
-      // Not every browser lets a page do that: it is selected, to be copied by hand.
-      if (shown.current) getSelection()?.selectAllChildren(shown.current);
-      return;
-    }
+    setByHand(false);
     setCopied(true);
     setTimeout(() => setCopied(false), 2000);
   };
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(value);
+    } catch {
+      // Not every browser lets a page do that.
+      if (shown.current) getSelection()?.selectAllChildren(shown.current);
+      setByHand(true);
+      return;
+    }
+    wasCopied();
+  };
   return (
-    <div class={block ? "copied block" : "copied"}>
+    <div class={block ? "copied block" : "copied"} onCopy={() => getSelection()?.toString().trim() === value && wasCopied()}>
       {block ? (
         <pre tabIndex={0} aria-label={label}>
           <code ref={shown}>{value}</code>
@@ -164,8 +206,8 @@ export function Copied({ label, value, block = false, copied: done }: CopiedProp
       >
         {copied ? "Copied" : "Copy"}
       </button>
-      <span class="sr-only" aria-live="polite">
-        {copied && "Copied"}
+      <span class={byHand ? "quiet" : "sr-only"} aria-live="polite">
+        {byHand ? "It is selected: press Ctrl+C (on a Mac ⌘C) to copy it." : copied && "Copied"}
       </span>
     </div>
   );
@@ -177,10 +219,11 @@ export function Question({
   yes,
   deed,
   harm = false,
+  ready = true,
   onYes,
   onNo,
   children,
-}: Children & { title: string; yes: string; deed: Deed; harm?: boolean; onYes: () => void; onNo: () => void }) {
+}: Children & { title: string; yes: string; deed: Deed; harm?: boolean; ready?: boolean; onYes: () => void; onNo: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titled = useId();
   useEffect(() => {
@@ -200,7 +243,11 @@ export function Question({
       aria-labelledby={titled}
       // What is being carried out cannot be cancelled any more.
       onCancel={(event) => deed.busy && event.preventDefault()}
-      onClose={() => (deed.busy ? dialog.current?.showModal() : onNo())}
+      onClose={() => {
+        if (deed.busy) return dialog.current?.showModal();
+        deed.forget();
+        onNo();
+      }}
     >
       <article>
         <h2 id={titled}>{title}</h2>
@@ -215,7 +262,7 @@ export function Question({
           >
             Cancel
           </button>
-          <button type="button" class={harm ? "harm" : ""} aria-busy={deed.busy} disabled={deed.busy} onClick={onYes}>
+          <button type="button" class={harm ? "harm" : ""} aria-busy={deed.busy} disabled={deed.busy || !ready} onClick={onYes}>
             {yes}
           </button>
         </footer>

@@ -2,21 +2,25 @@
 // and says what its columns are and what is wrong with it; it never gives rows back.
 
 import Papa from "papaparse";
-import { SAMPLE_BYTES, type Schemas } from "./api";
+import { type Portal, SAMPLE_BYTES, type Schemas } from "./api";
 
 /** The first rows of a sample, each by its columns. */
 export type Row = Record<string, string>;
+
+export type Group = Portal["groups"][number];
 
 /** How many rows the preview shows. */
 const ROWS = 3;
 
 export async function firstRows(sample: Blob): Promise<Row[]> {
   const text = await sample.slice(0, SAMPLE_BYTES).text();
-  const { data } = Papa.parse<Row>(text.replace(/^\uFEFF/, ""), {
+  // Rows may end in any of three ways, also in the same file, as the API reads them.
+  const { data } = Papa.parse<Row>(text.replace(/^\uFEFF/, "").replace(/\r\n?/g, "\n"), {
     header: true,
     preview: ROWS,
     skipEmptyLines: "greedy",
     delimiter: ",",
+    newline: "\n",
     transformHeader: (name) => name.trim(),
   });
   return data;
@@ -28,7 +32,7 @@ export type Arrival = { text: string } | { wrong: string } | { empty: true };
 const ROLES: Schemas["Role"][] = ["Learner", "Manager", "Content administrator", "Administrator"];
 
 /** What the feed makes of a cell. The API decides; this is for the eye, and only says what is plain to see. */
-export function arrival(field: string, cell: string | undefined): Arrival {
+export function arrival(field: string, cell: string | undefined, groups: Group[]): Arrival {
   const value = cell?.trim() ?? "";
   if (value === "") return { empty: true };
   switch (field) {
@@ -42,7 +46,15 @@ export function arrival(field: string, cell: string | undefined): Arrival {
       const unknown = roles.find((role) => !(ROLES as string[]).includes(role));
       return unknown === undefined ? { text: roles.join(", ") } : { wrong: `${unknown}: no role` };
     }
-    case "group":
+    case "group": {
+      let allKnown = true;
+      const named = parts(value).map((part) => {
+        const group = groups.find(({ id }) => /^\d+$/.test(part) && Number(part) === id);
+        allKnown &&= group !== undefined;
+        return group ? `${part} ${group.name}` : `${part}: no group`;
+      });
+      return allKnown ? { text: named.join(", ") } : { wrong: named.join(", ") };
+    }
     case "manager":
       return { text: parts(value).join(", ") };
     default:

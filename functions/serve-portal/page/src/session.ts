@@ -5,12 +5,18 @@ import { ErrorResponse, UserManager, WebStorageStateStore, type User, type UserM
 import { CALLBACK, HERE, HOME } from "./place";
 
 /** What serve-portal says of the stack. */
-interface Config {
+export interface Config {
   /** Whose tokens the API takes. */
   issuer: string;
   /** Where the stack's user pool has its pages; `null` where another issuer signs people in. */
   sign_in_url: string | null;
   client_id: string;
+  /** Whether people can be imported from Xero. */
+  xero: boolean;
+  /** Whether mails about uploads are sent. */
+  mails: boolean;
+  /** A larger file is rejected. */
+  max_file_bytes: number;
 }
 
 /** What a token says of its holder. The API decides by the same claims; here they decide what is shown. */
@@ -22,10 +28,13 @@ export interface Person {
   operator: boolean;
 }
 
+/** The scope of refresh tokens (OpenID Connect Core, 11). */
+const LASTING = "offline_access";
+
 export class Session {
   private constructor(
     private readonly manager: UserManager,
-    private readonly config: Config,
+    readonly config: Config,
     private user: User | null,
     /** Somebody came back from signing in, and it did not work. */
     readonly failed = false,
@@ -105,22 +114,35 @@ export class Session {
 
   /** Leaves for the sign-in page, and comes back to where it was. */
   async signIn(): Promise<void> {
-    await this.manager.signinRedirect({ state: location.pathname + location.search });
+    const { scopes_supported } = await this.manager.metadataService.getMetadata();
+    // Without it, some give no refresh token, and a session ends with its first token.
+    const more = scopes_supported?.includes(LASTING) ? ` ${LASTING}` : "";
+    const scope = this.manager.settings.scope + more;
+    await this.manager.signinRedirect({ scope, state: location.pathname + location.search });
   }
 
-  /** Ends the session here and at the user pool. */
+  /** Ends the session here and where people sign in. Nothing of it is left on the screen meanwhile. */
   async signOut(): Promise<void> {
+    const { user, manager } = this;
     const { sign_in_url, client_id } = this.config;
     this.user = null;
-    // What cannot be revoked now ends by itself.
-    await this.manager.revokeTokens(["refresh_token"]).catch(() => undefined);
-    await this.manager.removeUser();
-    if (sign_in_url === null) {
+    document.body.replaceChildren("Signing out…");
+    await manager.removeUser();
+    // Whoever cannot be asked: here the session has ended.
+    const metadata = await manager.metadataService.getMetadata().catch(() => null);
+    revoke(metadata?.revocation_endpoint, user?.refresh_token, client_id);
+    if (sign_in_url !== null) {
+      const query = new URLSearchParams({ client_id, logout_uri: CALLBACK });
+      location.assign(`${sign_in_url}/logout?${query}`);
+    } else if (metadata?.end_session_endpoint) {
+      const end = new URL(metadata.end_session_endpoint);
+      end.searchParams.set("client_id", client_id);
+      end.searchParams.set("post_logout_redirect_uri", CALLBACK);
+      if (user?.id_token) end.searchParams.set("id_token_hint", user.id_token);
+      location.assign(end);
+    } else {
       location.assign(HOME);
-      return;
     }
-    const query = new URLSearchParams({ client_id, logout_uri: CALLBACK });
-    location.assign(`${sign_in_url}/logout?${query}`);
   }
 
   /** The user pool's page where a password is changed. */
@@ -135,6 +157,13 @@ export class Session {
     });
     return `${sign_in_url}/forgotPassword?${query}`;
   }
+}
+
+/** Asked without waiting; the browser sends it although the page is left. What it cannot revoke ends by itself. */
+function revoke(endpoint: string | undefined, token: string | undefined, client_id: string): void {
+  if (!endpoint || !token) return;
+  const body = new URLSearchParams({ token, token_type_hint: "refresh_token", client_id });
+  void fetch(endpoint, { method: "POST", body, keepalive: true }).catch(() => undefined);
 }
 
 function settings({ issuer, sign_in_url, client_id }: Config): UserManagerSettings {

@@ -24,6 +24,19 @@ export function held({ disables, creates }: { disables: number; creates: number 
   return disables === 0 ? `${several(creates, "person", "people")} would be created` : `${inactive}, and ${created}`;
 }
 
+/** What a file did, or would do, in a row. */
+export function changes({ rows, others, held }: Pick<Upload, "rows" | "others" | "held">): string {
+  const counts: [number, string][] = [
+    [rows.created, "created"],
+    [rows.updated + others.updated, "updated"],
+    [rows.disabled + others.disabled, "made inactive"],
+    [held.disables + held.creates, "would wait for a decision"],
+    [rows.not_processed, "not processed"],
+  ];
+  const said = counts.filter(([count]) => count > 0).map(([count, what]) => `${number(count)} ${what}`);
+  return said.join(", ") || "nothing would change";
+}
+
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["day", 86_400],
   ["hour", 3_600],
@@ -39,12 +52,12 @@ export function ago(iso: string): string {
   return "just now";
 }
 
-const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
+const sizes = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const UNITS = ["bytes", "kB", "MB", "GB"];
 
 export function bytes(size: number): string {
   const step = Math.min(Math.floor(Math.log10(Math.max(size, 1)) / 3), UNITS.length - 1);
-  const format = { style: "unit", unit: UNITS[step]!, unitDisplay: "long", maximumFractionDigits: 1 } as const;
-  return new Intl.NumberFormat(undefined, format).format(size / 1000 ** step);
+  return `${sizes.format(size / 1000 ** step)} ${size === 1 ? "byte" : UNITS[step]}`;
 }
 
 /** How a state looks: good, wants somebody, bad, or under way. */
@@ -57,13 +70,24 @@ const STATES: Record<Upload["status"], [string, Tone]> = {
   applying: ["Updating users", "running"],
   completed: ["Done", "good"],
   completed_with_problems: ["Done, with problems", "attention"],
-  held: ["Waits for you", "attention"],
+  held: ["Waits for a decision", "attention"],
   rejected: ["Not accepted", "bad"],
   failed: ["Failed on our side", "bad"],
 };
 
-export const state = (status: Upload["status"]) => STATES[status];
-export const isRunning = (status: Upload["status"]) => STATES[status][1] === "running";
+/** What became of an upload. One that this page, which may be older than the API, does not know goes by its own name. */
+export function state(of: Pick<Upload, "status"> & Partial<Pick<Upload, "rehearsal" | "held">>): [string, Tone | "plain"] {
+  const { status, rehearsal, held } = of;
+  const wouldWait = rehearsal && held && held.disables + held.creates > 0 && STATES[status]?.[1] !== "running";
+  if (wouldWait) return ["Would wait", "attention"];
+  return STATES[status] ?? [String(status).replaceAll("_", " "), "plain"];
+}
+
+export const isRunning = ({ status }: Pick<Upload, "status">) => STATES[status]?.[1] === "running";
+
+/** What an upload is called. */
+export const uploadName = ({ file_name, kind }: Pick<Upload, "file_name" | "kind">) =>
+  file_name || (kind === "xero" ? "Import from Xero" : "No file came");
 
 export const ACTIONS: Record<Schemas["AuditAction"], string> = {
   portal_set_up: "set the portal up",

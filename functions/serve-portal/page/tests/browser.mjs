@@ -98,3 +98,35 @@ export async function screen(page, name) {
   await page.setViewportSize(was);
   assert.deepEqual(page.forbidden, [], name);
 }
+
+/** Keeps a part of a screen, that its picture would show too small or cut off. */
+export async function part(page, locator, name) {
+  if (!process.env.SCREENS) return;
+  mkdirSync(PICTURES, { recursive: true });
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await locator.screenshot({ path: `${PICTURES}${name}.${colorScheme}.png` });
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+/** A call that waits until the test lets it go: `arrived` when it was made, `release` lets it, and all others, through. */
+export async function holding(page, url, method, answer = (route) => route.continue()) {
+  let release, reached;
+  const released = new Promise((done) => (release = done));
+  const arrived = new Promise((done) => (reached = done));
+  await page.route(url, async (route) => {
+    if (route.request().method() !== method) return route.fallback();
+    reached();
+    await released;
+    return answer(route);
+  });
+  return { arrived, release };
+}
+
+/** The page has drawn what it knows. */
+export const drawn = (page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+/** A file as somebody chooses one. */
+export const csv = (name, text) => ({ name, mimeType: "text/csv", buffer: Buffer.from(text) });

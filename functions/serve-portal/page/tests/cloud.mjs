@@ -1,8 +1,10 @@
 // The running local cloud, as the tests use it beside the page: portals and accounts of their own, and the fake Xero.
 
 import { AwsClient } from "aws4fetch";
+import { execFile } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
 
 const STACK = new URL("../../../../target/local/stack.json", import.meta.url);
 
@@ -106,6 +108,47 @@ export async function feed(portalId, name, text, { rehearsal = false } = {}) {
 
 function answeredPut(answer) {
   if (!answer.ok) throw new Error(`PUT: ${answer.status}`);
+}
+
+/** Who of a portal is assigned what, as `<user id> <learning id>`. */
+export async function assignments(portalId) {
+  const found = [];
+  for (const shard of "0123456789abcdef") {
+    const headers = { "content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.Query" };
+    const body = JSON.stringify({
+      TableName: stack.outputs.FeedTableName,
+      ConsistentRead: true,
+      KeyConditionExpression: "pk = :pk",
+      ExpressionAttributeValues: { ":pk": { S: `${portalId}#ASSIGNMENT#${shard}` } },
+    });
+    const asked = await aws.fetch(stack.endpoint, { method: "POST", headers, body, aws: { service: "dynamodb" } });
+    const { Items } = await answered(asked);
+    found.push(...Items.map(({ user_id, learning_id }) => `${user_id.S} ${learning_id.N}`));
+  }
+  return found.sort();
+}
+
+/** Runs something in a folder, as somebody would at a terminal; nothing of this machine's own AWS is seen. */
+export function run(command, args, folder) {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("AWS_"));
+  const TOOLS = new URL("../../../../target/local/venv-tools/bin", import.meta.url).pathname;
+  const env = {
+    ...Object.fromEntries(own),
+    PATH: `${TOOLS}:${process.env.PATH}`,
+    AWS_ENDPOINT_URL: stack.endpoint,
+    AWS_CONFIG_FILE: "/dev/null",
+    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+    AWS_EC2_METADATA_DISABLED: "true",
+  };
+  return promisify(execFile)(command, args, { cwd: folder, env, timeout: 120_000 });
+}
+
+/** The keys of the objects that lie under a portal's number. */
+export async function objects(portalId) {
+  const { FeedBucketName } = stack.outputs;
+  const url = `${stack.endpoint}/${FeedBucketName}?list-type=2&prefix=${portalId}/`;
+  const listed = await aws.fetch(url, { aws: { service: "s3" } });
+  return [...(await listed.text()).matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key);
 }
 
 /** What is said to the fake Xero. */

@@ -231,6 +231,7 @@ pub(super) mod tests {
             newest_planned: Some(order("10:00")),
             feed_settings: FeedSettings::default(),
             baseline_rows: None,
+            last_applied: None,
             hold: None,
             off_boarding_since: None,
         }

@@ -33,6 +33,8 @@ pub struct Portal {
     pub feed_settings: FeedSettings,
     /// How many rows the last file had that ended without a hold, or whose hold was approved.
     pub baseline_rows: Option<u64>,
+    /// When a file, or what was held of one and approved, was last applied to its end, rehearsals aside.
+    pub last_applied: Option<String>,
     /// What waits for a decision.
     pub hold: Option<OpenHold>,
     /// Since when the portal is being given up; whoever asks for anything else of it is refused.
@@ -160,6 +162,8 @@ struct PortalItem {
     #[serde(default)]
     baseline_rows: Option<u64>,
     #[serde(default)]
+    last_applied: Option<String>,
+    #[serde(default)]
     hold: Option<OpenHold>,
     #[serde(default)]
     off_boarding_since: Option<String>,
@@ -190,6 +194,7 @@ impl From<PortalItem> for Portal {
                 notify_emails: item.notify_emails,
             },
             baseline_rows: item.baseline_rows,
+            last_applied: item.last_applied,
             hold: item.hold,
             off_boarding_since: item.off_boarding_since,
         }

@@ -120,11 +120,13 @@ fn still_ours(saved: Saved) -> String {
 
 /// What the end of an upload leaves with its portal.
 pub enum Left {
-    /// Nothing.
+    /// Nothing: it was not applied.
     Nothing,
+    /// That it was applied, and nothing else.
+    Applied,
     /// How many rows it had, for the next file to be compared with.
     Baseline(u64),
-    /// A hold.
+    /// A hold of what else there was to apply.
     Hold(OpenHold),
 }
 
@@ -310,42 +312,49 @@ impl FeedTable {
             .build()
             .map_err(CallFailed::to(WHAT))?;
         let mut sets = progress(WHAT, record, saved, true)?;
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let now = record.finished_at.as_deref().unwrap_or_default();
         let portal = match &left {
             Left::Nothing => None,
+            Left::Applied => Some(None),
             Left::Baseline(rows) => {
                 let rows = AttributeValue::N(rows.to_string());
-                Some(("baseline_rows", rows))
+                Some(Some(("baseline_rows", rows)))
             }
             Left::Hold(hold) => {
                 // The sweep finds it when its file goes.
                 sets.expression.push_str(&format!(
                     ", {WORK_SHARD} = :work_shard, {WORK_DUE_AT} = :due_at"
                 ));
-                let text = |text: &str| AttributeValue::S(text.to_owned());
                 let shard = text(&work_shard(record.portal_id));
                 sets.values.insert(":work_shard".to_owned(), shard);
                 sets.values
                     .insert(":due_at".to_owned(), text(&hold.expires_at));
                 let hold = serde_dynamo::to_attribute_value(hold);
-                Some(("hold", hold.map_err(CallFailed::malformed(WHAT))?))
+                let hold = hold.map_err(CallFailed::malformed(WHAT))?;
+                Some(Some(("hold", hold)))
             }
         };
         let mut items = vec![
             self.fenced_with(WHAT, sets, record, saved, lease)?,
             TransactWriteItem::builder().delete(delete).build(),
         ];
-        let now = record.finished_at.as_deref().unwrap_or_default();
         let news = News::UploadFinished(Box::new(record.into()));
         items.push(to_be_told(self, WHAT, news, saved.run, now)?);
-        if let Some((name, value)) = portal {
-            let left = Update::builder()
+        if let Some(left) = portal {
+            let of_portal = Update::builder()
                 .table_name(&self.table)
                 .set_key(Some(Key::portal(record.portal_id).item()))
-                .update_expression("SET #left = :left")
                 .condition_expression("attribute_exists(pk)")
-                .expression_attribute_names("#left", name)
-                .expression_attribute_values(":left", value);
-            items.push(update(WHAT, left)?);
+                .expression_attribute_values(":now", text(now));
+            let of_portal = match left {
+                None => of_portal.update_expression("SET last_applied = :now"),
+                Some((name, value)) => of_portal
+                    .update_expression("SET last_applied = :now, #left = :left")
+                    .expression_attribute_names("#left", name)
+                    .expression_attribute_values(":left", value),
+            };
+            items.push(update(WHAT, of_portal)?);
         }
         self.transact(WHAT, items, record, lease).await
     }

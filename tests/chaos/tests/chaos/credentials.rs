@@ -205,6 +205,35 @@ async fn a_first_key_pair_comes_with_the_repetition_and_is_the_only_one() {
     issuer.cloud.tear_down().await;
 }
 
+/// The folder is for clients with a window alone.
+#[tokio::test]
+async fn a_pair_is_issued_although_its_folder_cannot_be_made_and_the_next_one_makes_it() {
+    const FOLDER: (&str, &str) = ("s3", "PutObject");
+    let issuer = Issuer::start().await;
+    for kind in [Some(Kind::ServerError), Some(Kind::Lost), None] {
+        let portal = Portal::ready(&issuer.cloud).await;
+        match kind {
+            Some(kind) => issuer
+                .proxy
+                .set(Faults::new(1, 1.0, &[kind]).only(is(FOLDER))),
+            // S3 says nothing at all.
+            None => issuer.proxy.hold(is(FOLDER)),
+        }
+        let (status, told) = issuer.regenerate(&portal).await;
+        assert_eq!(status, 201, "{kind:?}");
+        assert!(issuer.works(&portal, &told.unwrap()).await, "{kind:?}");
+        issuer.proxy.clear();
+        issuer.proxy.release();
+        assert_eq!(issuer.regenerate(&portal).await.0, 201, "{kind:?}");
+        let config = issuer.cloud.config(issuer.cloud.endpoint());
+        let list = aws_sdk_s3::Client::new(&config).list_objects_v2();
+        let list = list.bucket(issuer.cloud.output("FeedBucketName"));
+        let listed = list.prefix(format!("{}/", portal.id)).send().await;
+        assert_eq!(listed.unwrap().contents().len(), 1, "{kind:?}");
+    }
+    issuer.cloud.tear_down().await;
+}
+
 #[tokio::test]
 async fn whoever_is_killed_at_a_step_leaves_nothing_that_the_next_attempt_does_not_heal() {
     let issuer = Issuer::start().await;

@@ -273,7 +273,7 @@ async fn a_portal_is_set_up_authorised_and_mapped() {
         made["feed"],
         json!({
             "authorised": false, "authorised_by": null, "authorised_at": null, "mapping_version": null,
-            "expected_by": null, "overdue_since": null,
+            "last_applied": null, "expected_by": null, "overdue_since": null, "held": null,
         })
     );
     assert_eq!(

@@ -84,6 +84,37 @@ async fn the_first_upload_is_made_with_the_key_pair_that_was_issued() {
 }
 
 #[tokio::test]
+async fn a_client_with_a_window_finds_the_folder_before_anything_was_put_there() {
+    let portal = Portal::ready().await;
+    let listed = async |issued: &Value| {
+        let list = s3(&portal, issued).list_objects_v2();
+        let list = list.bucket(portal.stack.output("FeedBucketName"));
+        let list = list.prefix(format!("{}/", portal.id)).delimiter("/");
+        let listed = list.send().await.unwrap();
+        let found = listed.contents().iter();
+        found
+            .map(|it| (it.key().unwrap().to_owned(), it.size().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let folder = [(format!("{}/", portal.id), 0)];
+    let issued = issue(&portal).await.expect(201);
+    assert_eq!(listed(&issued).await, folder);
+    let again = issue(&portal).await.expect(201);
+    assert_eq!(listed(&again).await, folder);
+    let s3 = portal.stack.s3();
+    let versions = s3.list_object_versions().prefix(&folder[0].0);
+    let versions = versions.bucket(portal.stack.output("FeedBucketName"));
+    let versions = versions.send().await.unwrap();
+    assert_eq!(versions.versions().len(), 1, "made once");
+    // And it is no file.
+    portal
+        .upload("a.csv", "Email,First,Last,Status,Job,Site\n")
+        .await;
+    let uploads = portal.call("GET", "/uploads", None).await.expect(200);
+    assert_eq!(uploads["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_key_pair_puts_and_lists_under_its_own_path_and_does_nothing_else() {
     let (portal, neighbour) = (Portal::ready().await, Portal::ready().await);
     let issued = issue(&portal).await.expect(201);
@@ -124,7 +155,8 @@ async fn a_key_pair_puts_and_lists_under_its_own_path_and_does_nothing_else() {
     abort.upload_id(&upload).send().await.unwrap();
     let list = |prefix: String| s3.list_objects_v2().bucket(&bucket).prefix(prefix).send();
     let listed = list(format!("{}/", portal.id)).await.unwrap();
-    assert_eq!(listed.contents()[0].key(), Some(own.as_str()));
+    let keys: Vec<_> = listed.contents().iter().filter_map(|it| it.key()).collect();
+    assert_eq!(keys, [&format!("{}/", portal.id), &own]);
 
     for key in [
         format!("{}/a.csv", neighbour.id),

@@ -1,7 +1,7 @@
 //! A company on Xero, for the tests of the import: a portal, a Xero user, and an organisation of theirs. Nothing is
 //! asserted here but that the way was walked.
 
-use end_to_end::{Answer, Answered, Browser, Portal};
+use end_to_end::{Answer, Answered, Browser, Portal, Stack};
 use fake_xero::wire::{Call, NewOrganisation, Person, Quirks, Route, Scripted, UserState};
 use fake_xero::{Driver, XeroUser};
 use serde_json::{Value, json};
@@ -274,10 +274,8 @@ pub(crate) fn page(answered: &Answered, status: u16, title: &str) {
     assert!(text.contains(&format!("<h1>{title}</h1>")), "{text}");
     assert!(!text.contains("<script"), "{text}");
     let mut links = text.split("href=\"").skip(1);
-    assert!(
-        links.all(|link| link.starts_with("https://portal.go1.example/")),
-        "{text}"
-    );
+    let page = Stack::running().output("PortalUrl");
+    assert!(links.all(|link| link.starts_with(&page)), "{text}");
 }
 
 /// One parameter of an address.

@@ -78,6 +78,43 @@ async fn operators_see_every_portal_with_the_health_of_its_feed() {
     assert_eq!(portal["feed"]["held"], json!(null));
 }
 
+/// When the portal's feed was last applied.
+async fn last_applied(portal: &Portal) -> Value {
+    let portal = portal.call("GET", "", None).await.expect(200);
+    portal["feed"]["last_applied"].clone()
+}
+
+#[tokio::test]
+async fn a_portal_says_when_a_file_of_it_was_last_applied() {
+    let portal = Portal::ready().await;
+    let row = "p@x.example,P,Q,1,,\n";
+    let refused = portal.upload("refused.csv", "x").await;
+    assert_eq!(refused.status(), "rejected");
+    let nobody = format!("{HEAD}\nno address,P,Q,1,,\n");
+    portal.upload("nobody.csv", nobody).await;
+    portal
+        .upload("rehearsal/a.csv", format!("{HEAD}\n{row}"))
+        .await;
+    assert_eq!(last_applied(&portal).await, Value::Null);
+
+    let applied = portal.upload("a.csv", format!("{HEAD}\n{row}")).await;
+    assert_eq!(last_applied(&portal).await, applied.record["finished_at"]);
+    portal
+        .upload("rehearsal/b.csv", format!("{HEAD}\n{row}"))
+        .await;
+    assert_eq!(last_applied(&portal).await, applied.record["finished_at"]);
+    // What is not held of a file is applied, and what was held once it is approved.
+    let rows: String = (0..3)
+        .map(|n| format!("p{n}@x.example,P,Q,1,,\n"))
+        .collect();
+    portal.upload("c.csv", format!("{HEAD}\n{rows}")).await;
+    let held = portal
+        .upload("d.csv", format!("{HEAD}\n{}", rows.replace(",1,", ",0,")))
+        .await;
+    assert_eq!(held.status(), "held");
+    assert_eq!(last_applied(&portal).await, held.record["finished_at"]);
+}
+
 #[tokio::test]
 async fn the_list_of_portals_comes_in_pages_and_names_each_once() {
     let portals = [

@@ -18,10 +18,8 @@ const SCOPES: &str =
 
 /// The page of a portal's import, which the stack names.
 fn own_page(company: &CompanyOnXero) -> String {
-    format!(
-        "https://portal.go1.example/portals/{}/xero",
-        company.portal.id
-    )
+    let page = company.portal.stack.output("PortalUrl");
+    format!("{page}/portals/{}/xero", company.portal.id)
 }
 
 fn cookie_header(cookie: &[u8]) -> HeaderMap {

@@ -44,8 +44,8 @@ async fn sign_up(company: &mut CompanyOnXero) -> Answered {
 
 /// Where somebody is sent who has signed up.
 fn signed_up(number: &str) -> Option<String> {
-    let page = format!("https://portal.go1.example/portals/{number}/xero?signed_up");
-    Some(page)
+    let page = Stack::running().output("PortalUrl");
+    Some(format!("{page}/portals/{number}/xero?signed_up"))
 }
 
 /// What the pool has of an address: attributes, state and groups.
@@ -489,7 +489,8 @@ async fn who_does_not_come_back_as_they_went_has_signed_up_for_nothing() {
     let cancelled = company.xero.cancel(&authorise_url).await;
     let back = company.browser.follow(&cancelled).await;
     page(&back, 200, "Not connected");
-    assert!(back.text.contains("href=\"https://portal.go1.example/\""));
+    let page = format!("href=\"{}\"", stack.output("PortalUrl"));
+    assert!(back.text.contains(&page), "{}", back.text);
     assert!(!is_there(&stack, &number).await);
     assert!(account(&stack, &company.user.email).await.is_none());
     // The number that was kept is still good.

@@ -23,12 +23,12 @@ export function Audit({ portal }: { portal: string }) {
           <Table label="Audit" head={["When", "Who", "What"]}>
             {items.map((entry) => (
               <tr>
-                <td>{moment(entry.at)}</td>
+                <td class="when">{moment(entry.at)}</td>
                 <td>
                   {entry.by} {entry.acting_as === "operator" && <span class="quiet">(Go1)</span>}
                 </td>
                 <td>
-                  {ACTIONS[entry.action]} <Details portal={portal} entry={entry} />
+                  {ACTIONS[entry.action] ?? String(entry.action).replaceAll("_", " ")} <Details portal={portal} entry={entry} />
                 </td>
               </tr>
             ))}

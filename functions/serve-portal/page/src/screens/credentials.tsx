@@ -4,10 +4,11 @@
 import { useState } from "preact/hooks";
 import { type Credentials as Pair, Refused } from "../api";
 import { Frame } from "../frame";
-import { useAround, useDeed, useLoaded, useStaying, useTitle } from "../loading";
+import { useStaying } from "../leaving";
+import { useAround, useDeed, useLoaded, useTitle } from "../loading";
 import { Copied, Heading, Notice, Nothing, Question, Trouble, Waiting } from "../parts";
 import { ofPortal } from "../place";
-import { snippets } from "../snippets";
+import { handOver, rehearsals, type Setting, snippets } from "../snippets";
 import { ago, moment } from "../words";
 
 export function Credentials({ portal }: { portal: string }) {
@@ -62,7 +63,7 @@ export function Credentials({ portal }: { portal: string }) {
       >
         The address, user name and password by which your HR system sends files to Go1.
       </Heading>
-      {pair.value && !asking && <Trouble of={pair.trouble ?? issuing.trouble} />}
+      {pair.value && !(asking && now) && <Trouble of={pair.trouble ?? issuing.trouble} />}
       {!pair.value && <Waiting trouble={pair.trouble} again={pair.again} />}
       {pair.value && !now && (
         <Nothing title="No credentials have been generated yet.">
@@ -106,14 +107,14 @@ export function Credentials({ portal }: { portal: string }) {
   );
 }
 
-/** Nobody knows then whether the old pair works still. */
+/** Only a refusal says that nothing was done. After anything else nobody knows whether the old pair works still. */
 function lost(error: unknown): never {
-  if (!(error instanceof Refused) || error.status !== 0) throw error;
+  if (error instanceof Refused && error.status >= 400 && error.status < 500) throw error;
   throw new Refused(
     0,
     null,
     "The answer got lost on its way.",
-    "A new key pair may have been generated, whose secret nobody has seen; the one before stops working then. See when you are connected to the internet again, and generate credentials once more.",
+    "A new key pair may have been generated, whose secret nobody has seen; the one before stops working then. See whether you are connected to the internet, and generate credentials once more.",
   );
 }
 
@@ -147,26 +148,68 @@ function Shown({ portal, pair, keep }: { portal: string; pair: Pair; keep: () =>
         <dd>
           <Copied label="region" value={pair.region} />
         </dd>
+        <dt>Rehearsal folder</dt>
+        <dd>
+          <Copied label="rehearsal folder" value={rehearsals(pair)} />
+        </dd>
         <dt>Generated</dt>
         <dd>
           {moment(pair.created_at)} ({ago(pair.created_at)})
         </dd>
         <dt>Last used</dt>
-        <dd>{pair.last_used_at ? moment(pair.last_used_at) : "Not yet; AWS may say so hours late."}</dd>
+        <dd>{pair.last_used_at ? moment(pair.last_used_at) : "Not yet, as far as AWS says; it may know hours later."}</dd>
       </dl>
-      <h2>Send a file</h2>
       <p>
-        Files are named as you like, as long as the name ends in <code>.csv</code>. One in the folder{" "}
-        <code>rehearsal</code> is checked and reported in full, and changes nobody.{" "}
-        <a href={ofPortal(portal, "/uploads")}>Upload one from this page</a> if you have no script yet.
+        Files go into the folder of the bucket path; their names are yours to choose, and end in <code>.csv</code>. One
+        in the rehearsal folder is checked and reported in full, and changes nobody.
       </p>
-      {snippets(pair).map(({ name, text, note }) => (
+      <h2>What now?</h2>
+      <p>
+        Whoever runs your HR system, or your IT, enters these values there, so that it sends a file every night.
+        {secret && " They can be handed over as one text, or set up with one of the examples below."}
+      </p>
+      <details class="snippet">
+        <summary>Copy all to hand over</summary>
+        {secret && (
+          <p>
+            <strong>It holds the secret key.</strong> Send it in a way that only its receiver can read, such as a password
+            manager, and not by plain email.
+          </p>
+        )}
+        <Copied label="all to hand over" value={handOver(pair)} block copied={keep} />
+      </details>
+      {snippets(pair).map((snippet) => (
         <details class="snippet">
-          <summary>{name}</summary>
-          {note && <p>{note}</p>}
-          <Copied label={name} value={text} block copied={keep} />
+          <summary>{snippet.name}</summary>
+          <p>{snippet.note}</p>
+          {"text" in snippet ? (
+            <Copied label={snippet.name} value={snippet.text} block copied={keep} />
+          ) : (
+            <Settings of={snippet.name} settings={snippet.settings} keep={keep} />
+          )}
         </details>
       ))}
+      <h2>Or send a file yourself</h2>
+      <p>The first one is best tried here, as a rehearsal.</p>
+      <a role="button" href={ofPortal(portal, "/uploads")}>
+        Upload a file from this page
+      </a>
     </>
+  );
+}
+
+/** Each is entered in a field of its own. */
+function Settings({ of, settings, keep }: { of: string; settings: Setting[]; keep: () => void }) {
+  return (
+    <dl class="values">
+      {settings.map(({ name, value, isSecret }) => (
+        <>
+          <dt>{name}</dt>
+          <dd>
+            <Copied label={`${name} for ${of}`} value={value} {...(isSecret && { copied: keep })} />
+          </dd>
+        </>
+      ))}
+    </dl>
   );
 }

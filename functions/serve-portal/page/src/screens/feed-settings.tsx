@@ -3,8 +3,9 @@
 import { useState } from "preact/hooks";
 import type { Schemas } from "../api";
 import { Frame } from "../frame";
+import { useStaying } from "../leaving";
 import { type Loaded, useAround, useDeed, useLoaded, useTitle } from "../loading";
-import { Heading, Notice, Trouble, Waiting } from "../parts";
+import { Badge, Heading, Notice, Trouble, Waiting } from "../parts";
 
 type Settings = Required<Schemas["FeedSettingsBody"]>;
 
@@ -27,34 +28,66 @@ export function FeedSettings({ portal }: { portal: string }) {
   );
 }
 
+/** The settings as they stand in the form. */
+type Draft = ReturnType<typeof draftOf>;
+
+const draftOf = (settings: Settings) => ({
+  percent: String(settings.disable_limit_percent),
+  floor: String(settings.disable_limit_floor),
+  malformed: settings.hold_on_malformed_rows,
+  expect: settings.expect_file_every_hours === null ? "" : String(settings.expect_file_every_hours),
+  emails: settings.notify_emails.join("\n"),
+});
+
+const NAMES: Record<keyof Draft, string> = {
+  percent: "Percent",
+  floor: "People",
+  malformed: "Wrong number of cells",
+  expect: "Hours",
+  emails: "Email addresses",
+};
+
+const PARTS = Object.keys(NAMES) as (keyof Draft)[];
+
+const settingsOf = ({ percent, floor, malformed, expect, emails }: Draft): Settings => ({
+  disable_limit_percent: Number(percent),
+  disable_limit_floor: Number(floor),
+  hold_on_malformed_rows: malformed,
+  expect_file_every_hours: expect === "" ? null : Number(expect),
+  notify_emails: emails.split(/[\s,;]+/).filter(Boolean),
+});
+
 function Form({ path, settings, loaded }: { path: string; settings: Settings; loaded: Loaded<Settings> }) {
-  const { api } = useAround();
+  const { api, session } = useAround();
   const deed = useDeed();
   const [saved, setSaved] = useState(false);
-  const [draft, setDraft] = useState({
-    ...settings,
-    percent: String(settings.disable_limit_percent),
-    floor: String(settings.disable_limit_floor),
-    expect: settings.expect_file_every_hours === null ? "" : String(settings.expect_file_every_hours),
-    emails: settings.notify_emails.join("\n"),
-  });
-  const change = (part: Partial<typeof draft>) => {
+  const shown = draftOf(settings);
+  const [draft, setDraft] = useState(shown);
+  /** What somebody else has changed while the form was open. */
+  const [theirs, setTheirs] = useState<(keyof Draft)[]>([]);
+  const own = PARTS.filter((part) => draft[part] !== shown[part]);
+  useStaying(own.length > 0 && !deed.busy ? "The settings are not saved. Leave without saving?" : null);
+  const change = (part: Partial<Draft>) => {
     setSaved(false);
     setDraft({ ...draft, ...part });
   };
   const submit = (event: Event) => {
     event.preventDefault();
     void deed.run(async () => {
-      const { percent, floor, hold_on_malformed_rows, expect, emails } = draft;
-      loaded.set(
-        await api.put<Settings>(path, {
-          disable_limit_percent: Number(percent),
-          disable_limit_floor: Number(floor),
-          hold_on_malformed_rows,
-          expect_file_every_hours: expect === "" ? null : Number(expect),
-          notify_emails: emails.split(/[\s,;]+/).filter(Boolean),
-        }),
-      );
+      const latest = await api.get<Settings>(path);
+      const now = draftOf(latest);
+      const changed = PARTS.filter((part) => now[part] !== shown[part]);
+      setTheirs(changed);
+      setSaved(false);
+      loaded.set(latest);
+      if (changed.length > 0) {
+        // Whatever is not one's own is shown as it is now; nothing is saved before that was seen.
+        setDraft({ ...now, ...Object.fromEntries(own.map((part) => [part, draft[part]])) });
+        return;
+      }
+      const kept = await api.put<Settings>(path, settingsOf(draft));
+      loaded.set(kept);
+      setDraft(draftOf(kept));
       setSaved(true);
     });
   };
@@ -94,11 +127,21 @@ function Form({ path, settings, loaded }: { path: string; settings: Settings; lo
           <input
             type="checkbox"
             role="switch"
-            checked={draft.hold_on_malformed_rows}
-            onChange={(event) => change({ hold_on_malformed_rows: event.currentTarget.checked })}
+            checked={draft.malformed}
+            onChange={(event) => change({ malformed: event.currentTarget.checked })}
           />
           Wait also if a row has the wrong number of cells and somebody is missing
         </label>
+        <p>Whatever you enter, a file that would make somebody inactive also waits when</p>
+        <ul>
+          <li>that is more than half of the people whom the feed manages, where there are at least three;</li>
+          <li>it has fewer than half the rows of the last file, where that one had at least 20;</li>
+          <li>more of its rows than both of these numbers could not be processed.</li>
+        </ul>
+        <p>
+          Where people wait to be made inactive and the file would also create more people than the limit, the new ones
+          wait, too: they may be the same people under other addresses.
+        </p>
       </fieldset>
       <fieldset>
         <legend>If no file comes</legend>
@@ -117,6 +160,14 @@ function Form({ path, settings, loaded }: { path: string; settings: Settings; lo
       </fieldset>
       <fieldset>
         <legend>Who is told by email</legend>
+        {!session.config.mails && (
+          <Notice tone="attention" title="No emails are sent here.">
+            <p>
+              Addresses are kept, and nobody is written to. Look at the Overview of the data feed, or ask Go1 to switch
+              emails on.
+            </p>
+          </Notice>
+        )}
         <label>
           Email addresses, one a line
           <textarea
@@ -126,17 +177,39 @@ function Form({ path, settings, loaded }: { path: string; settings: Settings; lo
             onInput={(event) => change({ emails: event.currentTarget.value })}
           />
           <small id="emails-help">
-            They hear of files that wait for you, were not accepted, failed or did not come. Up to 20.
+            {session.config.mails &&
+              "They hear of files that wait for you, were not accepted, failed or did not come; not of rehearsals. "}
+            Up to 20.
           </small>
         </label>
       </fieldset>
       <Trouble of={deed.trouble} />
-      <div aria-live="polite">{saved && <Notice tone="good" title="Saved." inLive />}</div>
+      <div aria-live="polite">
+        {theirs.length > 0 && (
+          <Notice tone="attention" title="Somebody has changed the settings meanwhile. Nothing is saved yet." inLive>
+            <ul>
+              {theirs.map((part) => (
+                <li>
+                  {NAMES[part]}: now {said(shown[part])}
+                  {own.includes(part) && `; yours, ${said(draft[part])}, takes its place if you save`}.
+                </li>
+              ))}
+            </ul>
+          </Notice>
+        )}
+      </div>
       <div class="actions">
         <button type="submit" aria-busy={deed.busy} disabled={deed.busy}>
           Save
         </button>
+        <span aria-live="polite">{saved && <Badge tone="good">Saved.</Badge>}</span>
       </div>
     </form>
   );
+}
+
+/** A value of the form, in a sentence. */
+function said(value: string | boolean): string {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return value === "" ? "empty" : value.replaceAll("\n", ", ");
 }

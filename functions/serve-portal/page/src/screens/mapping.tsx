@@ -1,20 +1,27 @@
 // Data mapping: authorise the feed, show a sample file, match its columns to Go1 fields. Done, there are files.
 
 import { useState } from "preact/hooks";
-import type { Field, Inspection, Mapping, PageOf, Portal } from "../api";
+import { type Api, type Code, type Field, type Inspection, type Mapping, type PageOf, type Portal, Refused } from "../api";
 import { Frame } from "../frame";
 import { useAround, useDeed, useGo, useLoaded, useTitle } from "../loading";
-import { Dropped, Matching, type Matched, type Sample } from "../matching";
+import { columnsOf, Dropped, Matching, type Matched, onEmptyCell, type Sample } from "../matching";
 import { Badge, Heading, Notice, Question, save, Table, Trouble, Waiting } from "../parts";
 import { ofPortal } from "../place";
 import { firstRows } from "../sample";
 import { moment } from "../words";
 
+const ofMapping = (portal: string) => `/portals/${portal}/feed/mapping`;
+
+/** The mapping in use, by the API. */
+const inUse = (api: Api, portal: string) => api.getUnless<Mapping>("mapping_not_found", ofMapping(portal));
+
+const isAnother = (one: Mapping | null, other: Mapping | null) => one?.version !== other?.version;
+
 interface Known {
   portal: Portal;
   fields: Field[];
   mapping: Mapping | null;
-  /** The newest that was saved, also if it has been reset since: its choices are offered again. */
+  /** The newest that was saved, also if it has been reset since: what it says is begun with. */
   newest: Mapping | null;
   hasCredentials: boolean;
 }
@@ -25,7 +32,7 @@ export function DataMapping({ portal }: { portal: string }) {
     const [about, fields, mapping, versions, credentials] = await Promise.all([
       api.get<Portal>(of),
       api.all<Field>(`${of}/feed/fields`),
-      api.getUnless<Mapping>("mapping_not_found", `${of}/feed/mapping`),
+      inUse(api, portal),
       api.get<PageOf<Mapping>>(`${of}/feed/mapping/versions?limit=1`),
       api.getUnless("no_credentials", `${of}/feed/credentials`),
     ]);
@@ -55,12 +62,22 @@ function Steps({ portal, known, again }: { portal: string; known: Known; again: 
   const go = useGo();
   const [sample, setSample] = useState<Sample | null>(null);
   const saving = useDeed();
+  /** Somebody has saved another mapping, or reset it, while this one was matched. */
+  const [quicker, setQuicker] = useState<{ theirs: Mapping | null; mine: Matched } | null>(null);
   const { mapping, newest, fields, hasCredentials } = known;
-  if (!known.portal.feed.authorised) return <Authorise portal={portal} again={again} />;
+  const { groups, feed } = known.portal;
+  if (!feed.authorised) return <Authorise portal={portal} again={again} />;
   if (sample) {
-    const done = (matched: Matched) =>
+    /** `over` is what whoever saves has seen. */
+    const done = (mine: Matched, over: Mapping | null) =>
       saving.run(async () => {
-        await api.put(`/portals/${portal}/feed/mapping`, matched);
+        const theirs = await inUse(api, portal);
+        if (isAnother(theirs, over)) {
+          setQuicker({ theirs, mine });
+          return;
+        }
+        await api.put(ofMapping(portal), mine);
+        setQuicker(null);
         if (hasCredentials) {
           await again();
           setSample(null);
@@ -69,18 +86,41 @@ function Steps({ portal, known, again }: { portal: string; known: Known; again: 
         }
       });
     return (
-      <Matching
-        fields={fields}
-        sample={sample}
-        before={newest}
-        held={known.portal.feed.held}
-        saving={saving}
-        done={(matched) => void done(matched)}
-        back={() => {
-          saving.forget();
-          setSample(null);
-        }}
-      />
+      <>
+        <Matching
+          fields={fields}
+          groups={groups}
+          sample={sample}
+          before={sample.name === null ? mapping : newest}
+          held={feed.held}
+          saving={saving}
+          done={(mine) => void done(mine, mapping)}
+          back={() => {
+            saving.forget();
+            setSample(null);
+          }}
+        />
+        {quicker && (
+          <Question
+            title={
+              quicker.theirs
+                ? `Somebody has saved version ${quicker.theirs.version} meanwhile`
+                : "Somebody has reset the data mapping meanwhile"
+            }
+            yes="Save mine instead"
+            harm
+            deed={saving}
+            onYes={() => void done(quicker.mine, quicker.theirs)}
+            onNo={() => {
+              saving.forget();
+              setQuicker(null);
+            }}
+          >
+            {quicker.theirs && <Differences fields={fields} theirs={quicker.theirs} mine={quicker.mine} />}
+            <p>Only one can be in use. The other one stays among the earlier versions, if it was saved.</p>
+          </Question>
+        )}
+      </>
     );
   }
   if (!mapping) {
@@ -90,6 +130,7 @@ function Steps({ portal, known, again }: { portal: string; known: Known; again: 
           Show us a sample of the file that your HR system will send. You will match its columns to Go1 fields next.
         </Heading>
         <SampleFile portal={portal} found={setSample} />
+        {newest && <Versions portal={portal} current={null} newest={newest} held={feed.held} again={again} />}
       </>
     );
   }
@@ -109,11 +150,14 @@ function Authorise({ portal, again }: { portal: string; again: () => Promise<voi
       <Heading title="Authorise the data feed">
         The data feed keeps your users in Go1 in step with another system, most often your HR system.
       </Heading>
-      <p>
-        By authorising it you allow files that are sent to your portal to create and update user accounts on your behalf,
-        by the matching of columns that you choose next. Nothing happens until a file is sent, and you can withdraw the
-        authorisation at any time.
-      </p>
+      <p>By authorising it you allow files that are sent to your portal, by the columns that you match next, to</p>
+      <ul>
+        <li>create users, and change their names, email addresses and other details,</li>
+        <li>make users inactive, and active again,</li>
+        <li>add users to groups, which assigns them what the groups learn,</li>
+        <li>set who manages whom, and give and take roles, that of Administrator among them.</li>
+      </ul>
+      <p>All of it is done on your behalf. Nothing happens until a file is sent, and you can withdraw the authorisation at any time.</p>
       <p>It will be recorded as yours, {person.email}, and the feed will never make your own account inactive.</p>
       <Trouble of={deed.trouble} />
       <button type="button" aria-busy={deed.busy} disabled={deed.busy} onClick={() => void authorise()}>
@@ -129,14 +173,15 @@ function SampleFile({ portal, found }: { portal: string; found: (sample: Sample)
   const looking = useDeed();
   const template = useDeed();
   const [over, setOver] = useState(false);
-  const [unusable, setUnusable] = useState<{ name: string; of: Inspection } | null>(null);
+  const [unusable, setUnusable] = useState<Unusable | null>(null);
   const look = (file: File | undefined) =>
     file &&
     looking.run(async () => {
       setUnusable(null);
       const inspection = await api.inspect(portal, file);
       if (inspection.columns.length === 0 || inspection.problems.some((problem) => problem.severity === "file")) {
-        setUnusable({ name: file.name, of: inspection });
+        const { items } = await api.get<PageOf<Code>>("/problem-codes");
+        setUnusable({ name: file.name, problems: inspection.problems, codes: items });
         return;
       }
       found({ name: file.name, inspection, rows: await firstRows(file) });
@@ -174,19 +219,7 @@ function SampleFile({ portal, found }: { portal: string; found: (sample: Sample)
       </label>
       <div aria-live="polite">{looking.busy && <p aria-busy="true">Reading your sample…</p>}</div>
       <Trouble of={looking.trouble} />
-      {unusable && (
-        <Notice tone="bad" title={`${unusable.name} cannot be used.`}>
-          <ul>
-            {unusable.of.problems.map((problem) => (
-              <li>
-                {problem.message}
-              </li>
-            ))}
-            {unusable.of.problems.length === 0 && <li>It has no columns.</li>}
-          </ul>
-          <p>Correct the file, then drop it again.</p>
-        </Notice>
-      )}
+      {unusable && <CannotBeUsed {...unusable} />}
       <h2>What should be in it?</h2>
       <ul>
         <li>The columns exactly as your system will send them. Their names can be anything.</li>
@@ -206,6 +239,74 @@ function SampleFile({ portal, found }: { portal: string; found: (sample: Sample)
   );
 }
 
+interface Unusable {
+  name: string;
+  problems: Inspection["problems"];
+  codes: Code[];
+}
+
+/** What is wrong with a sample, each with what to do about it. */
+function CannotBeUsed({ name, problems, codes }: Unusable) {
+  return (
+    <Notice tone="bad" title={`${name} cannot be used.`}>
+      <ul>
+        {problems.map((problem) => (
+          <li>
+            {problem.message}
+            <br />
+            <strong>What to do:</strong> {codes.find(({ code }) => code === problem.code)?.how_to_fix}
+          </li>
+        ))}
+        {problems.length === 0 && <li>It has no columns. The first line has to name them.</li>}
+      </ul>
+      {problems.some(({ code }) => code === "wrong_delimiter") && (
+        <p>
+          Excel separates as Windows is set up, in much of Europe by semicolons. Search for “Region” in the Start menu;
+          there, under Additional settings, enter a full stop as Decimal symbol and a comma as List separator. Start Excel
+          again, and save the file as “CSV UTF-8 (Comma delimited)”. In an HR system the separator is most often a setting
+          of the export.
+        </p>
+      )}
+      <p>Correct the file, then drop it again.</p>
+    </Notice>
+  );
+}
+
+interface DifferencesProps {
+  fields: Field[];
+  theirs: Mapping;
+  mine: Matched;
+}
+
+/** In what two mappings differ, line by line. */
+function Differences({ fields, theirs, mine }: DifferencesProps) {
+  const lines = (of: Matched) => [
+    ...fields.map(({ name, label }) => {
+      const fed = of.fields.find(({ field }) => field === name);
+      return [label, fed ? `${fed.column}${fed.on_empty === "clear" ? ", an empty cell clears" : ""}` : "Not matched"];
+    }),
+    ["People are recognised by", of.identity === "email" ? "Email address" : "External ID"],
+    ["Auto-disable", of.auto_disable ? "On" : "Off"],
+  ];
+  const wanted = lines(mine);
+  const differing = lines(theirs).flatMap(([name, value], at) => {
+    const own = wanted[at]![1];
+    return own === value ? [] : [{ name, value, own }];
+  });
+  if (differing.length === 0) return <p>It says the same as yours.</p>;
+  return (
+    <Table label="Where they differ" head={["", "Theirs", "Yours"]}>
+      {differing.map(({ name, value, own }) => (
+        <tr>
+          <th scope="row">{name}</th>
+          <td>{value}</td>
+          <td>{own}</td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
 interface MappedProps {
   portal: string;
   known: Known;
@@ -220,24 +321,22 @@ function Mapped({ portal, known, mapping, again, change }: MappedProps) {
   const [asking, setAsking] = useState<"reset" | "withdraw" | null>(null);
   const deed = useDeed();
   const { feed } = known.portal;
-  const label = (name: string) => known.fields.find((field) => field.name === name)?.label ?? name;
+  const fieldOf = (name: string) => known.fields.find((field) => field.name === name);
   const yes = (path: string) =>
     deed.run(async () => {
+      if (path === "mapping") await stillInUse(api, portal, mapping, again);
       await api.remove(`/portals/${portal}/feed/${path}`);
       await again();
       setAsking(null);
     });
-  const no = () => {
-    deed.forget();
-    setAsking(null);
-  };
+  const no = () => setAsking(null);
   // Without a sample there are columns, and nothing to show of them.
   const rematch = () =>
     change({
-      name: `version ${mapping.version}`,
+      name: null,
       inspection: {
-        columns: mapping.columns.map((name) => ({ name, samples: [] })),
-        suggested: mapping.fields.map(({ field, column }) => ({ field, column })),
+        columns: columnsOf(mapping).map((name) => ({ name, samples: [] })),
+        suggested: [],
         problems: [],
       },
       rows: [],
@@ -260,13 +359,16 @@ function Mapped({ portal, known, mapping, again, change }: MappedProps) {
         Files are read by version {mapping.version}, saved {moment(mapping.created_at)}.
       </Heading>
       <Table label="Matched fields" head={["Go1 field", "Your column", "An empty cell"]}>
-        {mapping.fields.map(({ field, column, on_empty }) => (
-          <tr>
-            <th scope="row">{label(field)}</th>
-            <td>{column}</td>
-            <td>{on_empty === "clear" ? "clears the value" : "keeps the value"}</td>
-          </tr>
-        ))}
+        {mapping.fields.map(({ field: name, column, on_empty }) => {
+          const field = fieldOf(name);
+          return (
+            <tr>
+              <th scope="row">{field?.label ?? name}</th>
+              <td>{column}</td>
+              <td>{field ? onEmptyCell(field, on_empty === "clear") : "Go1 has removed this field: match your columns anew"}</td>
+            </tr>
+          );
+        })}
       </Table>
       <ul>
         <li>
@@ -278,7 +380,7 @@ function Mapped({ portal, known, mapping, again, change }: MappedProps) {
             : "Users who are missing from a file stay as they are."}
         </li>
       </ul>
-      <Versions portal={portal} current={mapping.version} held={feed.held} again={again} />
+      <Versions portal={portal} current={mapping} newest={known.newest ?? mapping} held={feed.held} again={again} />
       <h2>Authorisation</h2>
       <p>
         {feed.authorised_by} authorised the data feed{feed.authorised_at && `, ${moment(feed.authorised_at)}`}.
@@ -316,69 +418,83 @@ function Mapped({ portal, known, mapping, again, change }: MappedProps) {
   );
 }
 
+/** Nobody has agreed to anything about another mapping than the one that is shown. */
+async function stillInUse(api: Api, portal: string, shown: Mapping | null, again: () => Promise<void>): Promise<void> {
+  if (!isAnother(await inUse(api, portal), shown)) return;
+  await again();
+  throw new Refused(
+    409,
+    null,
+    "Somebody has changed the data mapping meanwhile.",
+    "What is in use now is shown behind this question. Decide again.",
+  );
+}
+
 interface VersionsProps {
   portal: string;
-  current: number;
+  /** `null`: none is in use since a reset. */
+  current: Mapping | null;
+  newest: Mapping;
   held: Portal["feed"]["held"];
   again: () => Promise<void>;
 }
 
 /** Earlier mappings, to go back to. */
-function Versions({ portal, current, held, again }: VersionsProps) {
+function Versions({ portal, current, newest, held, again }: VersionsProps) {
   const { api } = useAround();
-  const path = `/portals/${portal}/feed/mapping/versions`;
-  const versions = useLoaded((api) => api.all<Mapping>(path), `${path}#${current}`);
+  const path = `${ofMapping(portal)}/versions`;
+  const versions = useLoaded((api) => api.all<Mapping>(path), `${path}#${newest.version}`);
   const deed = useDeed();
   const [back, setBack] = useState<Mapping | null>(null);
   const use = (mapping: Mapping) =>
     deed.run(async () => {
-      await api.put(`/portals/${portal}/feed/mapping`, mapping);
+      await stillInUse(api, portal, current, again);
+      await api.put(ofMapping(portal), mapping);
       await again();
       setBack(null);
     });
-  if (!versions.value) return versions.trouble && <Waiting trouble={versions.trouble} again={versions.again} />;
-  const earlier = versions.value.filter(({ version }) => version !== current);
-  if (earlier.length === 0) return null;
+  const earlier = versions.value?.filter(({ version }) => version !== current?.version) ?? [];
   return (
-    <details>
-      <summary>Earlier versions ({earlier.length})</summary>
-      <Table label="Earlier versions" head={["Version", "Saved", "Fields", ""]}>
-        {earlier.map((mapping) => (
-          <tr>
-            <th scope="row">{mapping.version}</th>
-            <td>{moment(mapping.created_at)}</td>
-            <td>
-              {mapping.fields.length} {mapping.auto_disable && <Badge tone="plain">auto-disable</Badge>}
-            </td>
-            <td>
-              <button
-                type="button"
-                class="secondary outline small"
-                aria-label={`Use version ${mapping.version} again`}
-                onClick={() => setBack(mapping)}
-              >
-                Use again
-              </button>
-            </td>
-          </tr>
-        ))}
-      </Table>
+    <>
+      <Trouble of={versions.trouble} again={versions.again} />
+      {earlier.length > 0 && (
+        <details>
+          <summary>{current ? "Earlier versions" : "Or use an earlier version again"} ({earlier.length})</summary>
+          <Table label="Earlier versions" head={["Version", "Saved", "Fields", ""]}>
+            {earlier.map((mapping) => (
+              <tr>
+                <th scope="row">{mapping.version}</th>
+                <td>{moment(mapping.created_at)}</td>
+                <td>
+                  {mapping.fields.length} {mapping.auto_disable && <Badge tone="plain">auto-disable</Badge>}
+                </td>
+                <td>
+                  <button
+                    type="button"
+                    class="secondary outline small"
+                    onClick={() => setBack(mapping)}
+                  >
+                    Use version {mapping.version} again
+                  </button>
+                </td>
+              </tr>
+            ))}
+          </Table>
+        </details>
+      )}
       {back && (
         <Question
           title={`Use version ${back.version} again?`}
           yes="Use again"
           deed={deed}
           onYes={() => void use(back)}
-          onNo={() => {
-            deed.forget();
-            setBack(null);
-          }}
+          onNo={() => setBack(null)}
         >
           <p>Files that arrive from now on are read by a copy of it. Your AWS credentials stay as they are.</p>
           <Dropped held={held} />
         </Question>
       )}
-    </details>
+    </>
   );
 }
 

@@ -4,8 +4,8 @@ import { useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import type { Schemas } from "../api";
 import { Frame } from "../frame";
-import { useAround, useList, useTitle } from "../loading";
-import { Badge, Heading, More, Nothing, Notice, Table, Trouble, UploadState, Waiting } from "../parts";
+import { useAround, useList, useLooking, useTitle } from "../loading";
+import { Badge, Heading, Looking, Nothing, Notice, Table, Trouble, UploadState, Waiting } from "../parts";
 import { ofPortal } from "../place";
 import { ago, moment, several } from "../words";
 
@@ -30,8 +30,16 @@ export function Portals() {
 function List() {
   const portals = useList<Listed>("/portals?limit=100");
   const { route } = useLocation();
-  const [number, setNumber] = useState("");
-  const items = portals.value?.items;
+  const [typed, setTyped] = useState("");
+  const [wanting, setWanting] = useState(false);
+  const sought = typed.trim().toLowerCase();
+  const items = portals.value?.items.filter(
+    (portal) =>
+      (portal.name.toLowerCase().includes(sought) || portal.portal_id.startsWith(sought)) &&
+      (!wanting || wantsAttention(portal)),
+  );
+  const filter = sought || wanting ? `${wanting} ${sought}` : null;
+  const { looking, stop, more } = useLooking(portals, filter, items?.length ?? 0, PAGE);
   return (
     <>
       <Heading title="Portals">Every portal, and how its feed does.</Heading>
@@ -39,58 +47,78 @@ function List() {
         role="search"
         onSubmit={(event) => {
           event.preventDefault();
-          route(ofPortal(number.trim()));
+          if (NUMBER.test(sought)) route(ofPortal(sought));
         }}
       >
         <input
           type="search"
-          inputMode="numeric"
-          pattern="\s*[1-9][0-9]{0,11}\s*"
-          title="A portal's number has up to 12 digits."
-          required
-          aria-label="Portal number"
-          placeholder="Portal number"
-          value={number}
-          onInput={(event) => setNumber(event.currentTarget.value)}
+          aria-label="Name or number of a portal"
+          placeholder="Name or number"
+          value={typed}
+          onInput={(event) => setTyped(event.currentTarget.value)}
         />
-        <button type="submit">Go to it</button>
+        <button type="submit" disabled={!NUMBER.test(sought)}>
+          Go to it
+        </button>
       </form>
+      <label>
+        <input
+          type="checkbox"
+          role="switch"
+          checked={wanting}
+          onChange={(event) => setWanting(event.currentTarget.checked)}
+        />
+        Only those that want attention
+      </label>
       {!items && <Waiting trouble={portals.trouble} again={portals.again} />}
-      {items?.length === 0 && <Nothing title="No portal has been set up yet." />}
-      {items && items.length > 0 && (
-        <>
-          <Table label="Portals" head={["Portal", "Country", "Feed", "Last file", "Wants attention"]}>
-            {items.map((portal) => (
-              <tr>
-                <th scope="row">
-                  <a href={ofPortal(portal.portal_id)}>{portal.name}</a> <span class="quiet">{portal.portal_id}</span>
-                </th>
-                <td>{portal.country}</td>
-                <td>{feed(portal)}</td>
-                <td>
-                  {portal.last_file ? (
-                    <>
-                      <a href={ofPortal(portal.portal_id, `/uploads/${portal.last_file.upload_id}`)}>
-                        {moment(portal.last_file.received_at)}
-                      </a>{" "}
-                      <UploadState of={portal.last_file.status} />
-                    </>
-                  ) : (
-                    <span class="quiet">none</span>
-                  )}
-                </td>
-                <td>
-                  <Wants portal={portal} />
-                </td>
-              </tr>
-            ))}
-          </Table>
-          <Trouble of={portals.trouble} again={portals.again} />
-          <More of={portals} />
-        </>
+      {items?.length === 0 && !looking && !more.more && (
+        <Nothing title={filter === null ? "No portal has been set up yet." : "No portal fits."} />
       )}
+      {items && items.length > 0 && (
+        <Table label="Portals" head={["Portal", "Country", "Feed", "Last file", "Wants attention"]}>
+          {items.map((portal) => (
+            <tr>
+              <th scope="row">
+                <a href={ofPortal(portal.portal_id)}>{portal.name}</a> <span class="quiet">{portal.portal_id}</span>
+              </th>
+              <td>{portal.country}</td>
+              <td>{feed(portal)}</td>
+              <td>
+                {portal.last_file ? (
+                  <>
+                    <a
+                      class="when"
+                      href={ofPortal(portal.portal_id, `/uploads/${portal.last_file.upload_id}`)}
+                    >
+                      {moment(portal.last_file.received_at)}
+                    </a>{" "}
+                    <UploadState of={portal.last_file} />
+                  </>
+                ) : (
+                  <span class="quiet">none</span>
+                )}
+              </td>
+              <td>
+                <Wants portal={portal} />
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+      {items && <Trouble of={portals.trouble} again={portals.again} />}
+      <Looking of={looking} found={items?.length ?? 0} among="portals" stop={stop} more={more} />
     </>
   );
+}
+
+const PAGE = 100;
+const NUMBER = /^[1-9]\d{0,11}$/;
+
+/** A last file from which nobody was brought up to date. */
+const isLost = ({ last_file }: Listed) => last_file?.status === "rejected" || last_file?.status === "failed";
+
+function wantsAttention(portal: Listed): boolean {
+  return isLost(portal) || portal.held !== null || portal.overdue_since !== null || portal.off_boarding_since !== null;
 }
 
 function feed({ authorised, mapping_version }: Listed): string {
@@ -98,9 +126,13 @@ function feed({ authorised, mapping_version }: Listed): string {
   return mapping_version === null ? "Not mapped" : `Mapping version ${mapping_version}`;
 }
 
-function Wants({ portal: { portal_id, held, overdue_since, off_boarding_since } }: { portal: Listed }) {
+function Wants({ portal }: { portal: Listed }) {
+  const { portal_id, held, last_file, overdue_since, off_boarding_since } = portal;
   return (
     <>
+      {last_file && isLost(portal) && (
+        <a href={ofPortal(portal_id, `/uploads/${last_file.upload_id}`)}>See why the last file was not applied</a>
+      )}{" "}
       {held && (
         <a href={ofPortal(portal_id, `/uploads/${held.upload_id}`)}>
           <Badge tone="attention">{several(held.disables + held.creates, "person held", "people held")}</Badge>

@@ -3,6 +3,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { useTitle } from "../loading";
 import { Notice } from "../parts";
+import { at } from "../place";
 import type { Session } from "../session";
 
 /** Leaving for the sign-in page: whether it is under way, and whether there was no way. */
@@ -72,7 +73,7 @@ export function SignIn({ session }: { session: Session }) {
       {signedUp && (
         <Notice tone="good" title="Your portal is ready.">
           <p>
-            We have sent a first password to the e-mail address that you use at Xero. Sign in with it to import your
+            We have sent a first password to the email address that you use at Xero. Sign in with it to import your
             employees.
           </p>
         </Notice>
@@ -91,7 +92,12 @@ export function SignIn({ session }: { session: Session }) {
         <p>
           <a href={session.passwordPage}>I don't know my password</a>
           <br />
-          <small>If you have never signed in, ask Go1 for a new first password.</small>
+          {!signedUp && <small>If you have never signed in, ask Go1 for a new first password.</small>}
+        </p>
+      )}
+      {session.config.xero && !signedUp && (
+        <p>
+          Your company is on Xero and has no portal yet? <a href={at("/signup")}>Create an account</a>
         </p>
       )}
     </main>

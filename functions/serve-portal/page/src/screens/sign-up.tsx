@@ -30,7 +30,7 @@ export function SignUp() {
       </p>
       <h1>Create an account</h1>
       <p>
-        For companies on Xero: a Go1 portal of your own and five free courses. Next you sign in to Xero, which tells us
+        For companies on Xero: a Go1 portal of your own, with free courses. Next you sign in to Xero, which tells us
         your name and email address; then you can import your employees.
       </p>
       <form onSubmit={(event) => void leave(event)}>

@@ -1,13 +1,24 @@
 // One upload: its progress, what it changed, what is wrong in words that say what to do, its report, and what it holds.
 
 import { useState } from "preact/hooks";
-import type { Code, Mapping, PageOf, Portal, Problem, Schemas, Upload } from "../api";
+import type { Code, PageOf, Problem, Schemas, Upload } from "../api";
 import { Frame } from "../frame";
-import { asRefused, type Loaded, useAround, useDeed, useGo, useList, useLoaded, usePoll, useTitle } from "../loading";
+import {
+  asRefused,
+  type Loaded,
+  useAround,
+  useDeed,
+  useFeedNow,
+  useGo,
+  useList,
+  useLoaded,
+  usePoll,
+  useTitle,
+} from "../loading";
 import { Dropped } from "../matching";
-import { Badge, Figure, Heading, More, Notice, Question, Table, Trouble, UploadState, Waiting } from "../parts";
+import { Badge, Figure, Heading, More, Notice, Question, Shown, Table, Trouble, UploadState, Waiting } from "../parts";
 import { ofPortal } from "../place";
-import { bytes, held as heldPeople, isRunning, moment, number, percent, several, state } from "../words";
+import { bytes, held as heldPeople, isRunning, moment, number, percent, several, state, uploadName } from "../words";
 
 const POLL_MS = 1000;
 
@@ -21,26 +32,21 @@ export function OneUpload({ portal, upload }: { portal: string; upload: string }
     "",
   );
   const value = found.value;
-  usePoll(found, value && isRunning(value.status) ? POLL_MS : null);
+  usePoll(found, value && isRunning(value) ? POLL_MS : null);
   useTitle(value?.file_name || "Upload");
   return (
     <Frame portal={portal}>
       <p>
         <a href={ofPortal(portal, "/uploads")}>← Upload history</a>
       </p>
-      {value ? (
-        <>
-          <Trouble of={found.trouble} again={found.again} />
-          <Shown portal={portal} path={path} upload={value} codes={codes.value ?? new Map()} found={found} />
-        </>
-      ) : (
-        <Waiting trouble={found.trouble} again={found.again} />
-      )}
+      <Shown of={found}>
+        {(upload) => <Told portal={portal} path={path} upload={upload} codes={codes.value ?? new Map()} found={found} />}
+      </Shown>
     </Frame>
   );
 }
 
-interface ShownProps {
+interface ToldProps {
   portal: string;
   path: string;
   upload: Upload;
@@ -48,19 +54,20 @@ interface ShownProps {
   found: Loaded<Upload>;
 }
 
-function Shown({ portal, path, upload, codes, found }: ShownProps) {
+function Told({ portal, path, upload, codes, found }: ToldProps) {
   const { rows, others, status, held } = upload;
-  const running = isRunning(status);
-  const [words] = state(status);
+  const running = isRunning(upload);
+  const [words] = state(upload);
   const undecided = status === "held";
+  const waits = held.decision ? 0 : held.disables + held.creates;
   return (
     <>
       <Heading
-        title={upload.file_name || (upload.kind === "xero" ? "Import from Xero" : "No file came")}
+        title={uploadName(upload)}
         beside={
           <>
             {upload.rehearsal && <Badge tone="plain">Rehearsal</Badge>}
-            <UploadState of={status} />
+            <UploadState of={upload} />
           </>
         }
       >
@@ -98,6 +105,13 @@ function Shown({ portal, path, upload, codes, found }: ShownProps) {
             <Figure name="Created" value={number(rows.created)} />
             <Figure name="Updated" value={number(rows.updated + others.updated)} />
             <Figure name="Made inactive" value={number(rows.disabled + others.disabled)} />
+            {waits > 0 && (
+              <Figure
+                name={upload.rehearsal ? "Would wait for a decision" : "Waits for a decision"}
+                value={number(waits)}
+                tone="attention"
+              />
+            )}
             <Figure name="Made active again" value={number(rows.enabled)} />
             <Figure name="Unchanged" value={number(rows.unchanged)} />
             <Figure
@@ -148,21 +162,35 @@ function Problems({ upload, codes }: { upload: Upload; codes: Catalogue }) {
             <ul>
               {problems.map((problem) => (
                 <li>
-                  {problem.message}
-                  {problem.value !== undefined && (
-                    <>
-                      {" "}
-                      <code>{problem.value}</code>
-                    </>
-                  )}
+                  <Mistakes of={problem} />
                 </li>
               ))}
             </ul>
+            <p class="quiet">
+              In the report: <code>{code}</code>
+            </p>
           </article>
         );
       })}
       {more > 0 && <p>The report has all of them.</p>}
     </section>
+  );
+}
+
+/** A row's message tells all that is wrong with it; the value is that of its first mistake. */
+function Mistakes({ of: { message, row, value } }: { of: Problem }) {
+  const second = row === undefined ? -1 : message.indexOf(` Row ${row}`);
+  return (
+    <>
+      {second < 0 ? message : message.slice(0, second)}
+      {value !== undefined && (
+        <>
+          {" "}
+          <code>{value}</code>
+        </>
+      )}
+      {second >= 0 && message.slice(second)}
+    </>
   );
 }
 
@@ -174,7 +202,7 @@ function WouldBeHeld({ path, upload, codes }: { path: string; upload: Upload; co
   return (
     <Notice tone="attention" title={`${heldPeople(held)}.`}>
       <p>
-        That would wait for your approval. {why?.meaning}
+        That would wait for an approval. {why?.meaning}
       </p>
       {upload.report_ready && (
         <button type="button" class="secondary outline small" onClick={() => document.open("report")}>
@@ -205,6 +233,12 @@ const SETTLED: string[] = ["nothing_held", "hold_superseded"];
 /** A list that ends below the window: it is decided above it, too. */
 const LONG = 10;
 
+type Person = Schemas["HeldPerson"];
+
+const collator = new Intl.Collator();
+const byName = (one: Person, other: Person) =>
+  collator.compare(one.last_name, other.last_name) || collator.compare(one.first_name, other.first_name);
+
 interface HeldProps {
   portal: string;
   path: string;
@@ -215,8 +249,9 @@ interface HeldProps {
 
 function Held({ portal, path, upload, codes, found }: HeldProps) {
   const { api } = useAround();
-  const people = useList<Schemas["HeldPerson"]>(`${path}/held-disables?limit=50`);
+  const people = useList<Person>(`${path}/held-disables?limit=50`);
   const deed = useDeed();
+  const document = useDocument(path);
   const [asking, setAsking] = useState<Schemas["Decided"] | null>(null);
   const { disables, creates, reason } = upload.held;
   const why = reason ? codes.get(reason) : undefined;
@@ -238,39 +273,70 @@ function Held({ portal, path, upload, codes, found }: HeldProps) {
       <button type="button" class="secondary outline" onClick={() => setAsking("reject")}>
         Reject
       </button>
-      <button type="button" onClick={() => setAsking("approve")}>
+      <button type="button" class="harm" onClick={() => setAsking("approve")}>
         Approve
       </button>
     </div>
   );
-  const isLong = (people.value?.items.length ?? 0) > LONG;
+  const items = people.value?.items ?? [];
+  const groups: [string, Person[]][] = [
+    ["Would be made inactive", items.filter(({ action }) => action === "disable").sort(byName)],
+    ["Would be created", items.filter(({ action }) => action === "create").sort(byName)],
+  ];
+  const inactive = several(disables, "person", "people");
+  const created = several(creates, "person", "people");
+  const approving =
+    disables === 0
+      ? `Create ${created}?`
+      : `Make ${inactive} inactive${creates > 0 ? `, and create ${created}` : ""}?`;
   return (
     <section class="held" aria-labelledby="held">
-      <h2 id="held">Your decision is needed</h2>
+      <h2 id="held">A decision is needed</h2>
       <p>
         <strong>{heldPeople(upload.held)}.</strong>{" "}
         {why?.meaning} Everything else in the file has been done. {why?.how_to_fix}
       </p>
-      {isLong && decision}
+      {items.length > LONG && decision}
+      {upload.report_ready && (
+        <p>
+          <button type="button" class="secondary outline small" onClick={() => document.open("report")}>
+            Download this list
+          </button>{" "}
+          <span class="quiet">In the report they are the lines “held”.</span>
+        </p>
+      )}
+      <Trouble of={document.deed.trouble} />
       {people.value ? (
         <>
-          <Table label="Who it is about" head={["Name", "Email", "What would happen"]}>
-            {people.value.items.map((person) => (
-              <tr>
-                <th scope="row">
-                  {person.action === "disable" ? (
-                    <a href={ofPortal(portal, `/users/${person.user_id}`)}>
-                      {person.first_name} {person.last_name}
-                    </a>
-                  ) : (
-                    `${person.first_name} ${person.last_name}`
-                  )}
-                </th>
-                <td>{person.email}</td>
-                <td>{person.action === "disable" ? "Made inactive" : "Created"}</td>
-              </tr>
-            ))}
-          </Table>
+          {groups.map(
+            ([label, group]) =>
+              group.length > 0 && (
+                <>
+                  <h3>{label}</h3>
+                  <Table label={label} head={["Name", "Email"]}>
+                    {group.map((person) => (
+                      <tr>
+                        <th scope="row">
+                          {person.action === "disable" ? (
+                            <a href={ofPortal(portal, `/users/${person.user_id}`)}>
+                              {person.first_name} {person.last_name}
+                            </a>
+                          ) : (
+                            `${person.first_name} ${person.last_name}`
+                          )}
+                        </th>
+                        <td>{person.email}</td>
+                      </tr>
+                    ))}
+                  </Table>
+                </>
+              ),
+          )}
+          {people.more && (
+            <p class="quiet">
+              {several(items.length, "person", "people")} of {number(disables + creates)} are shown.
+            </p>
+          )}
           <Trouble of={people.trouble} again={people.again} />
           <More of={people} />
         </>
@@ -281,23 +347,29 @@ function Held({ portal, path, upload, codes, found }: HeldProps) {
       {decision}
       {asking && (
         <Question
-          title={`${asking === "approve" ? "Approve" : "Reject"} ${several(disables + creates, "change", "changes")}?`}
+          title={asking === "approve" ? approving : `Reject ${several(disables + creates, "change", "changes")}?`}
           yes={asking === "approve" ? "Approve" : "Reject"}
           harm={asking === "approve"}
           deed={deed}
           onYes={() => void decide(asking)}
-          onNo={() => {
-            deed.forget();
-            setAsking(null);
-          }}
+          onNo={() => setAsking(null)}
         >
           {asking === "approve" ? (
             <p>
-              {heldPeople(upload.held)}. Whoever is inactive cannot sign in. People who were changed since the file came stay as they
-              are.
+              {disables > 0 && "Whoever is inactive cannot sign in. "}People who were changed since the file came stay as
+              they are.
             </p>
           ) : (
-            <p>Nobody of the list is changed. The next file holds again what is still true.</p>
+            <>
+              <p>
+                Nobody on the list is changed now. The next file is judged anew, and may make them inactive without
+                asking, even if it is the same file: what else this one said has been done, and the limits count it.
+              </p>
+              <p>
+                If the export is wrong, correct it before the next file. Auto-disable, where it is on, can be switched
+                off under <a href={ofPortal(portal, "/mapping")}>Data mapping</a>.
+              </p>
+            </>
           )}
         </Question>
       )}
@@ -324,6 +396,14 @@ const CORRECT = {
   alone: "Correct them and send the file: it works as any other.",
 };
 
+/** When the same file is not taken any more. */
+const TOO_LATE = {
+  whole: "If a newer file was applied since, this one is too late and will not be accepted.",
+  alone: "If a newer file of the same name was applied since, this one is too late and will not be accepted.",
+};
+/** Why a file was not accepted that may be accepted as it is, once the mapping or the authorisation is another. */
+const CURABLE: string[] = ["feed_not_authorised", "no_mapping", "mapping_outdated", "missing_header", "duplicate_header"];
+
 /** Reports to download, and a way to process the same file once more. */
 function Documents({ path, upload, portal }: { path: string; upload: Upload; portal: string }) {
   const { api } = useAround();
@@ -332,13 +412,7 @@ function Documents({ path, upload, portal }: { path: string; upload: Upload; por
   const document = useDocument(path);
   const [asking, setAsking] = useState(false);
   // What becomes of the same file now, or of a corrected one.
-  const now = useLoaded(async (api) => {
-    const [mapping, { feed }] = await Promise.all([
-      api.getUnless<Mapping>("mapping_not_found", `/portals/${portal}/feed/mapping`),
-      api.get<Portal>(`/portals/${portal}`),
-    ]);
-    return { autoDisable: mapping?.auto_disable ?? false, held: feed.held };
-  }, path);
+  const now = useFeedNow(portal);
   const replay = () =>
     deed.run(async () => {
       const { upload_id } = await api.post<Upload>(`${path}/replay`);
@@ -347,7 +421,9 @@ function Documents({ path, upload, portal }: { path: string; upload: Upload; por
     });
   const rejectedRows = upload.report_ready && upload.rows.not_processed > 0 && upload.kind === "feed";
   // While it waits for a decision, processing it again would be one, and nobody would see it.
-  const repeatable = upload.kind === "feed" && upload.key !== "" && upload.status !== "held";
+  const refused = upload.status === "rejected" && !upload.problems.some(({ code }) => CURABLE.includes(code));
+  const repeatable = upload.kind === "feed" && upload.key !== "" && upload.status !== "held" && !refused;
+  const rehearsed = upload.rehearsal && upload.status !== "rejected" && upload.status !== "failed";
   if (!upload.report_ready && !repeatable) return null;
   return (
     <>
@@ -363,9 +439,22 @@ function Documents({ path, upload, portal }: { path: string; upload: Upload; por
           </button>
         )}
         {repeatable && (
-          <button type="button" class="secondary outline" onClick={() => setAsking(true)}>
-            Process again
+          <button
+            type="button"
+            class="secondary outline"
+            onClick={() => {
+              // What waits may have come, or gone, since.
+              void now.again();
+              setAsking(true);
+            }}
+          >
+            {upload.rehearsal ? "Rehearse again" : "Process again"}
           </button>
+        )}
+        {rehearsed && (
+          <a role="button" href={ofPortal(portal, `/uploads?apply=${upload.upload_id}`)}>
+            Apply this file
+          </a>
         )}
       </div>
       {rejectedRows && (
@@ -376,20 +465,19 @@ function Documents({ path, upload, portal }: { path: string; upload: Upload; por
       <Trouble of={document.deed.trouble} />
       {asking && (
         <Question
-          title="Process this file again?"
-          yes="Process again"
+          title={upload.rehearsal ? "Rehearse this file again?" : "Process this file again?"}
+          yes={upload.rehearsal ? "Rehearse again" : "Process again"}
+          ready={now.value !== null}
           deed={deed}
           onYes={() => void replay()}
-          onNo={() => {
-            deed.forget();
-            setAsking(false);
-          }}
+          onNo={() => setAsking(false)}
         >
           <p>
-            The same file is read once more, by the mapping and settings of now. If a newer file was applied since, this
-            one is too late and will not be accepted.
+            The same file is read once more, by the mapping and settings of now.{" "}
+            {upload.rehearsal ? "Nobody is changed." : now.value && TOO_LATE[now.value.autoDisable ? "whole" : "alone"]}
           </p>
           {!upload.rehearsal && <Dropped held={now.value?.held ?? null} />}
+          <Trouble of={now.trouble} again={() => void now.again()} />
         </Question>
       )}
     </>

@@ -3,8 +3,9 @@
 import { useState } from "preact/hooks";
 import { type Portal, Refused, type Schemas, type User } from "../api";
 import { Frame } from "../frame";
-import { type Loaded, useAround, useDeed, useLoaded, useTitle } from "../loading";
-import { Badge, Heading, Notice, Trouble, Waiting } from "../parts";
+import { useStaying } from "../leaving";
+import { type Loaded, useAround, useDeed, useFeedNow, useLoaded, useTitle } from "../loading";
+import { Badge, Heading, Notice, Question, Shown, Trouble } from "../parts";
 import { ofPortal } from "../place";
 import { moment, several } from "../words";
 import { source } from "./users";
@@ -37,26 +38,19 @@ export function OneUser({ portal, user }: { portal: string; user: string }) {
       <p>
         <a href={ofPortal(portal, "/users")}>← Users</a>
       </p>
-      {known.value ? (
-        <>
-          <Trouble of={known.trouble} again={known.again} />
-          <Shown portal={portal} path={path} known={known.value} loaded={known} />
-        </>
-      ) : (
-        <Waiting trouble={known.trouble} again={known.again} />
-      )}
+      <Shown of={known}>{(value) => <Told portal={portal} path={path} known={value} loaded={known} />}</Shown>
     </Frame>
   );
 }
 
-interface ShownProps {
+interface ToldProps {
   portal: string;
   path: string;
   known: Known;
   loaded: Loaded<Known>;
 }
 
-function Shown({ portal, path, known, loaded }: ShownProps) {
+function Told({ portal, path, known, loaded }: ToldProps) {
   const { user, managers, erased } = known;
   const [changing, setChanging] = useState(false);
   const [changed, setChanged] = useState(false);
@@ -140,12 +134,12 @@ function Shown({ portal, path, known, loaded }: ShownProps) {
             <dd>{String(value)}</dd>
           </>
         ))}
-        <dt>Came by</dt>
+        <dt>Source</dt>
         <dd>
           {source(user)}
           {user.created_at && `, ${moment(user.created_at)}`}
         </dd>
-        <dt>Kept in step by the data feed</dt>
+        <dt>Managed by the data feed</dt>
         <dd>{user.feed_managed ? "Yes" : "No"}</dd>
         <dt>Last changed</dt>
         <dd>
@@ -171,6 +165,8 @@ interface ChangeProps {
 function Change({ path, known: { user, portal, managers }, done, back }: ChangeProps) {
   const { api } = useAround();
   const deed = useDeed();
+  const feed = useFeedNow(portal.portal_id);
+  const [asking, setAsking] = useState(false);
   const addresses = managers.map(({ email }) => email).join(", ");
   const [draft, setDraft] = useState({
     first_name: user.first_name,
@@ -181,24 +177,41 @@ function Change({ path, known: { user, portal, managers }, done, back }: ChangeP
     groups: user.group_ids,
     managers: addresses,
   });
+  const status = draft.active ? "active" : "inactive";
+  const differs =
+    draft.first_name !== user.first_name ||
+    draft.last_name !== user.last_name ||
+    draft.email !== user.email ||
+    status !== user.status ||
+    !same(draft.roles, user.roles) ||
+    !same(draft.groups, user.group_ids) ||
+    draft.managers !== addresses;
+  useStaying(differs ? "What you have changed is not saved yet. Leave without it?" : null);
+  // Files know a person by the address, or once more by it where they have brought no external ID yet.
+  const knownByAddress = feed.value?.identity !== "external_id" || user.external_id === undefined;
+  const moves = user.feed_managed && spelled(draft.email) !== spelled(user.email);
   const submit = (event: Event) => {
     event.preventDefault();
+    if (moves && knownByAddress) setAsking(true);
+    else save();
+  };
+  const save = () =>
     void deed.run(async () => {
       const change: Schemas["ChangeBody"] = {};
       if (draft.first_name !== user.first_name) change.first_name = draft.first_name;
       if (draft.last_name !== user.last_name) change.last_name = draft.last_name;
       if (draft.email !== user.email) change.email = draft.email;
-      const status = draft.active ? "active" : "inactive";
       if (status !== user.status) change.status = status;
-      if (!same(draft.roles, user.roles)) change.roles = draft.roles;
-      if (!same(draft.groups, user.group_ids)) change.group_ids = draft.groups;
       // Untouched, they stay as they are, whoever of them is there still.
       const ids = draft.managers === addresses ? user.manager_ids : await managerIds(draft.managers);
-      if (!same(ids, user.manager_ids)) change.manager_ids = ids;
+      // Lists are sent whole: what a colleague, or a file, has done to them since is not taken back by that.
+      const now = await api.get<User>(path);
+      if (!same(draft.roles, user.roles)) change.roles = carried(user.roles, draft.roles, now.roles);
+      if (!same(draft.groups, user.group_ids)) change.group_ids = carried(user.group_ids, draft.groups, now.group_ids);
+      if (!same(ids, user.manager_ids)) change.manager_ids = carried(user.manager_ids, ids, now.manager_ids);
       await api.patch(path, change);
       await done();
-    });
-  };
+    }).then((isDone) => isDone || setAsking(false));
   // Somebody who manages already is known; the others are looked up.
   const managerIds = async (addresses: string): Promise<string[]> => {
     const wanted = addresses.split(/[,;\s|]+/).filter(Boolean);
@@ -238,8 +251,16 @@ function Change({ path, known: { user, portal, managers }, done, back }: ChangeP
           type="email"
           required
           value={draft.email}
+          aria-describedby={user.feed_managed ? "email-help" : undefined}
           onInput={(event) => setDraft({ ...draft, email: event.currentTarget.value })}
         />
+        {user.feed_managed && feed.value && (
+          <small id="email-help">
+            {knownByAddress
+              ? "Files know this person by the address: change it in your HR system as well, before the next file."
+              : "Files know this person by the external ID, and the next one sets the address that it has."}
+          </small>
+        )}
       </label>
       <label>
         <input
@@ -279,15 +300,32 @@ function Change({ path, known: { user, portal, managers }, done, back }: ChangeP
         </fieldset>
       )}
       {text("managers", "Managers", "Email addresses of users of this portal, separated by commas.")}
-      <Trouble of={deed.trouble} />
+      {!asking && <Trouble of={deed.trouble} />}
+      {moves && <Trouble of={feed.trouble} again={() => void feed.again()} />}
       <div class="actions">
         <button type="button" class="secondary outline" onClick={back}>
           Cancel
         </button>
-        <button type="submit" aria-busy={deed.busy} disabled={deed.busy}>
+        <button type="submit" aria-busy={deed.busy} disabled={deed.busy || (moves && !feed.value)}>
           Save
         </button>
       </div>
+      {asking && (
+        <Question
+          title="Does your HR system have the new address?"
+          yes="Change the address"
+          deed={deed}
+          onYes={save}
+          onNo={() => setAsking(false)}
+        >
+          <p>
+            Files know {user.first_name} {user.last_name} by <strong>{user.email}</strong>. If the next file still has
+            that address, it creates a second user with it
+            {feed.value?.autoDisable && ", and makes this one inactive, because this address is missing from the file"}.
+            Change it in your HR system first, to <strong>{draft.email.trim()}</strong>.
+          </p>
+        </Question>
+      )}
     </form>
   );
 }
@@ -297,5 +335,14 @@ function toggled<T>(of: T[], item: T): T[] {
 }
 
 function same<T>(one: T[], other: T[]): boolean {
-  return one.length === other.length && one.every((item) => other.includes(item));
+  return one.every((item) => other.includes(item)) && other.every((item) => one.includes(item));
 }
+
+/** What somebody has added to a list and taken from it, done to the list as it is now. */
+function carried<T>(before: T[], wanted: T[], now: T[]): T[] {
+  const stays = now.filter((item) => wanted.includes(item) || !before.includes(item));
+  return [...new Set([...stays, ...wanted.filter((item) => !before.includes(item))])];
+}
+
+/** An address as files compare it. */
+const spelled = (address: string) => address.trim().toLowerCase().normalize("NFC");

@@ -1,17 +1,17 @@
 // The portal's users: found by name or address.
 
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { User } from "../api";
 import { Frame } from "../frame";
-import { useList, useTitle } from "../loading";
-import { Badge, Heading, More, Nothing, Table, Trouble, Waiting } from "../parts";
+import { useAround, useList, useLooking, useTitle } from "../loading";
+import { Badge, Heading, Looking, Nothing, Table, Trouble, Waiting } from "../parts";
 import { ofPortal } from "../place";
-import { several } from "../words";
 
 /** How many are shown at first, and how many more each time. */
 const PAGE = 50;
 
 export function Users({ portal }: { portal: string }) {
+  const { session } = useAround();
   const [wanted, setWanted] = useState("");
   const [typed, setTyped] = useState("");
   // An address is looked up at once, wherever it is in the list.
@@ -19,32 +19,20 @@ export function Users({ portal }: { portal: string }) {
   const query = wanted ? `&${by}=${encodeURIComponent(wanted)}` : "";
   const users = useList<User>(`/portals/${portal}/users?limit=${PAGE}${query}`);
   // The API looks through a part of the portal at a time, which may have few of that name, or nobody.
-  const [filled, setFilled] = useState({ query, count: PAGE });
-  const wants = filled.query === query ? filled.count : PAGE;
-  const [stopped, setStopped] = useState<string | null>(null);
   const items = users.value?.items;
-  const few = by === "name" && wanted !== "" && items !== undefined && items.length < wants && users.more !== null;
-  const looking = few && stopped !== query && !users.trouble;
-  useEffect(() => {
-    if (looking) void users.more?.();
-  }, [looking, users.value]);
-  const more = users.more && {
-    more: async () => {
-      setStopped(null);
-      setFilled({ query, count: (items?.length ?? 0) + PAGE });
-      if (!few) await users.more?.();
-    },
-    loadingMore: users.loadingMore,
-  };
+  const name = by === "name" && wanted !== "" ? query : null;
+  const { looking, stop, more } = useLooking(users, name, items?.length ?? 0, PAGE);
   useTitle("Users");
   return (
     <Frame portal={portal}>
       <Heading
         title="Users"
         beside={
-          <a role="button" class="secondary outline" href={ofPortal(portal, "/xero")}>
-            Import from Xero
-          </a>
+          session.config.xero && (
+            <a role="button" class="secondary outline" href={ofPortal(portal, "/xero")}>
+              Import from Xero
+            </a>
+          )
         }
       >
         Everybody in your portal, whoever created them.
@@ -59,7 +47,7 @@ export function Users({ portal }: { portal: string }) {
         <input
           type="search"
           aria-label="Name or email address"
-          placeholder="Name or email address"
+          placeholder="Part of a name, or a whole email address"
           value={typed}
           onInput={(event) => {
             setTyped(event.currentTarget.value);
@@ -74,14 +62,14 @@ export function Users({ portal }: { portal: string }) {
           <p>
             {wanted
               ? "An email address has to be complete; of a name a part is enough."
-              : "Users appear here with the first file that is applied, or with an import from Xero."}
+              : `Users appear here with the first file that is applied${session.config.xero ? ", or with an import from Xero" : ""}.`}
           </p>
         </Nothing>
       )}
       {items && (items.length > 0 || users.more) && (
         <>
           {items.length > 0 ? (
-            <Table label="Users" head={["Name", "Email", "Status", "Roles", "Came by", "Last upload"]}>
+            <Table label="Users" head={["Name", "Email", "Status", "Roles", "Source", "Last upload"]}>
               {items.map((user) => (
                 <tr>
                   <th scope="row">
@@ -99,7 +87,13 @@ export function Users({ portal }: { portal: string }) {
                   <td>{source(user)}</td>
                   <td>
                     {user.last_upload_id ? (
-                      <a href={ofPortal(portal, `/uploads/${user.last_upload_id}`)}>Look</a>
+                      <a href={ofPortal(portal, `/uploads/${user.last_upload_id}`)}>
+                        Look
+                        <span class="sr-only">
+                          {" "}
+                          at the last upload about {user.first_name} {user.last_name}
+                        </span>
+                      </a>
                     ) : (
                       <span class="quiet">none</span>
                     )}
@@ -111,18 +105,7 @@ export function Users({ portal }: { portal: string }) {
             !looking && <p class="quiet">Nobody among the first users. There are more to look through.</p>
           )}
           <Trouble of={users.trouble} again={users.again} />
-          {looking ? (
-            <div class="actions" role="status">
-              <p aria-busy="true">
-                Looking through all users; {several(items.length, "is found", "are found")} so far…
-              </p>
-              <button type="button" class="secondary outline" onClick={() => setStopped(query)}>
-                Stop
-              </button>
-            </div>
-          ) : (
-            more && <More of={more} />
-          )}
+          <Looking of={looking} found={items.length} among="users" stop={stop} more={more} />
         </>
       )}
     </Frame>

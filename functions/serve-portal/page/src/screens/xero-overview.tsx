@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { PageOf, Schemas } from "../api";
 import { Frame } from "../frame";
 import { type Loaded, useAround, useDeed, useLoaded, usePoll, useTitle } from "../loading";
-import { Figure, Heading, Notice, Trouble, UploadState, Waiting } from "../parts";
+import { Figure, Heading, Notice, Nothing, Trouble, UploadState, Waiting } from "../parts";
 import { ofPortal } from "../place";
 import { isRunning, moment, number } from "../words";
 
@@ -21,8 +21,9 @@ export function XeroOverview({ portal }: { portal: string }) {
   return (
     <Frame portal={portal}>
       <Heading title="Xero">
-        Import your employees from Xero once, and assign them your free courses. Only first name, last name and email
-        address are read.
+        Import your people from Xero whenever you like, and assign them your free courses. Nothing runs by itself. Of each
+        person Go1 reads first name, last name, email address, Xero's own number for them, and whether they are employed;
+        of your organisation name, country and Xero's number.
       </Heading>
       {value ? (
         <>
@@ -30,9 +31,19 @@ export function XeroOverview({ portal }: { portal: string }) {
           <Shown portal={portal} about={value} loaded={about} />
         </>
       ) : (
-        <Waiting trouble={about.trouble} again={about.again} />
+        <NoXero trouble={about.trouble} again={about.again} />
       )}
     </Frame>
+  );
+}
+
+/** While there is no answer, or where Xero is not offered. */
+export function NoXero({ trouble, again }: Pick<Loaded<About>, "trouble" | "again">) {
+  if (trouble?.code !== "xero_not_offered") return <Waiting trouble={trouble} again={again} />;
+  return (
+    <Nothing title="The import from Xero is not offered in your portal.">
+      <p>Ask Go1 if you would like to have it. Until then, send your people in a CSV file by the data feed.</p>
+    </Nothing>
   );
 }
 
@@ -55,12 +66,12 @@ function Shown({ portal, about, loaded }: ShownProps) {
       <h2>So far</h2>
       <dl class="figures">
         <Figure name="Imported" value={number(about.imported)} />
-        <Figure name={`Places left of ${number(about.places)}`} value={number(about.places_left)} />
+        <Figure name={`Places left of ${number(about.places)} in all`} value={number(about.places_left)} />
       </dl>
       {last && (
         <a class="card" href={ofPortal(portal, `/uploads/${last.upload_id}`)}>
           <strong>Latest import</strong>
-          <UploadState of={last.status} />
+          <UploadState of={last} />
           {last.finished_at && <span>{moment(last.finished_at)}</span>}
         </a>
       )}
@@ -86,7 +97,8 @@ function State({ portal, about, loaded }: ShownProps) {
           <h2>{about.imported > 0 ? "Import again" : "Connect your Xero organisation"}</h2>
           <p>
             You will sign in to Xero and allow Go1 access to one organisation. It works for companies in Australia and
-            the United States. The connection is given back when the import has finished, or after a day.
+            the United States. The connection ends when the import has finished, or after a day; to import again, connect
+            again.
           </p>
           <Connect portal={portal} name="Connect to Xero" />
         </section>
@@ -103,7 +115,7 @@ function State({ portal, about, loaded }: ShownProps) {
     case "importing":
       return (
         <Notice tone="running" title="An import is running.">
-          {about.last_import && isRunning(about.last_import.status) && (
+          {about.last_import && isRunning(about.last_import) && (
             <p>
               <a href={ofPortal(portal, `/uploads/${about.last_import.upload_id}`)}>Look how far it has come</a>
             </p>
@@ -117,7 +129,7 @@ function State({ portal, about, loaded }: ShownProps) {
           <p>
             Look at whom Xero has, then import them.
             {about.connected_until &&
-              ` If nobody is imported, the connection is given back ${moment(about.connected_until)}.`}
+              ` If nobody is imported, the connection ends ${moment(about.connected_until)}.`}
           </p>
           <a role="button" href={ofPortal(portal, "/xero/import")}>
             Import users from Xero

@@ -3,9 +3,9 @@
 import { useState } from "preact/hooks";
 import { Frame } from "../frame";
 import { useAround, useDeed, useLoaded, useTitle } from "../loading";
-import { Heading, Question, Trouble, Waiting } from "../parts";
+import { Heading, Question, Trouble } from "../parts";
 import { moment, number } from "../words";
-import type { About } from "./xero-overview";
+import { type About, NoXero } from "./xero-overview";
 
 const STATES: Record<About["state"], string> = {
   not_connected: "Not connected",
@@ -31,14 +31,14 @@ export function XeroSettings({ portal }: { portal: string }) {
   const value = about.value;
   return (
     <Frame portal={portal}>
-      <Heading title="Xero settings">How your portal and Xero stand.</Heading>
-      {!value && <Waiting trouble={about.trouble} again={about.again} />}
+      <Heading title="Xero settings">The connection between your portal and Xero.</Heading>
+      {!value && <NoXero trouble={about.trouble} again={about.again} />}
       {value && (
         <>
           <Trouble of={about.trouble} again={about.again} />
           <dl class="values">
             <dt>Connection</dt>
-            <dd>{value.giving_back && value.state === "not_connected" ? "Being given back" : STATES[value.state]}</dd>
+            <dd>{value.giving_back && value.state === "not_connected" ? "Being ended" : STATES[value.state]}</dd>
             {value.organisation && (
               <>
                 <dt>Organisation</dt>
@@ -55,7 +55,7 @@ export function XeroSettings({ portal }: { portal: string }) {
             )}
             {value.connected_until && (
               <>
-                <dt>Given back at the latest</dt>
+                <dt>Ends at the latest</dt>
                 <dd>{moment(value.connected_until)}</dd>
               </>
             )}
@@ -64,7 +64,8 @@ export function XeroSettings({ portal }: { portal: string }) {
               {number(value.imported)} of {number(value.places)}
             </dd>
             <dt>What is read</dt>
-            <dd>First name, last name and email address; nothing else, and only when you look or import.</dd>
+            <dd>Of each person: first name, last name, email address, Xero's own number for them, and whether they are employed,
+              which is not kept. Of your organisation: name, country and Xero's number. Only when you look or import.</dd>
           </dl>
           {value.state === "not_connected" ? (
             <p>There is no connection between Xero and Go1 now, so there is nothing to disconnect.</p>
@@ -91,12 +92,9 @@ export function XeroSettings({ portal }: { portal: string }) {
           harm
           deed={deed}
           onYes={() => void disconnect()}
-          onNo={() => {
-            deed.forget();
-            setAsking(false);
-          }}
+          onNo={() => setAsking(false)}
         >
-          <p>The connection is given back to Xero. Whoever was imported stays in Go1. You can connect again.</p>
+          <p>The connection ends. Whoever was imported stays in Go1. You can connect again.</p>
         </Question>
       )}
     </Frame>

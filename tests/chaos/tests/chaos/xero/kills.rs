@@ -14,7 +14,7 @@ const SIDE_BY_SIDE: u64 = 4;
 
 #[tokio::test]
 async fn an_import_that_is_killed_at_any_moment_ends_like_one_that_is_not() {
-    let (seed, wanted) = (seed(), runs(8));
+    let (seed, wanted) = (seed(), runs(4));
     let (expected, calls) = expected().await;
     let (hit, companies) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let lanes = (0..SIDE_BY_SIDE).map(|lane| {
