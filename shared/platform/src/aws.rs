@@ -2,6 +2,7 @@
 //! `AWS_ENDPOINT_URL` is honoured by the SDK itself, so nothing here knows whether it runs on AWS or on
 //! the local cloud.
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -26,6 +27,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// More than there is time for in the longest invocation (15 minutes). Not `u32::MAX`: with that many the SDK
 /// never sends the first one.
 const ATTEMPTS: u32 = 1_000;
+
+/// The longest invocation. Credentials are waited for no longer; left to itself, the SDK adds the pauses of all
+/// [`ATTEMPTS`] up to say how long, and does so for every request.
+const INVOCATION: Duration = Duration::from_secs(15 * 60);
 
 /// Whatever has not answered by then is asked again. The largest request that has no limit of its own is a
 /// part of a report, of 8 MiB.
@@ -68,6 +73,7 @@ impl Aws {
                     .operation_attempt_timeout(ATTEMPT)
                     .build(),
             )
+            .identity_cache(IdentityCache::lazy().load_timeout(INVOCATION).build())
             .load()
             .await;
         // The SDK's own quota of retries would run dry in the middle of a long throttling.

@@ -7,6 +7,7 @@ use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key, PK, SK, user_shards};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest,
@@ -253,10 +254,8 @@ impl Users {
         writes: &[UserWrite],
     ) -> Result<Vec<Written>, CallFailed> {
         const WHAT: &str = "write users";
-        let statements: Result<Vec<_>, _> = writes
-            .iter()
-            .map(|write| self.statement(context, write))
-            .collect();
+        let mut all = Statements::new(&self.table, context);
+        let statements: Result<Vec<_>, _> = writes.iter().map(|write| all.of(write)).collect();
         let answer = self
             .client
             .batch_execute_statement()
@@ -310,42 +309,67 @@ impl Users {
         }
         Ok(written)
     }
+}
 
-    fn statement(
-        &self,
-        context: &WriteContext,
-        write: &UserWrite,
-    ) -> Result<BatchStatementRequest, aws_sdk_dynamodb::error::BuildError> {
-        let key = Key::user(context.portal, write.user_id);
-        let (statement, parameters) = match &write.kind {
+/// The statements of one batch. What they have in common is made once.
+struct Statements<'b> {
+    table: &'b str,
+    context: &'b WriteContext,
+    portal: String,
+    now: String,
+    /// Few, as most writes of a batch have the same attributes.
+    texts: HashMap<Shape, String>,
+}
+
+/// What a statement's text depends on: what it does, and which of its attributes have a value. The bits are
+/// those of the attributes, in their order; a one stands before them, so that fewer are not taken for others.
+type Shape = (Verb, u64);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Verb {
+    Insert,
+    Update,
+}
+
+impl<'b> Statements<'b> {
+    fn new(table: &'b str, context: &'b WriteContext) -> Self {
+        Statements {
+            table,
+            context,
+            portal: context.portal.to_string(),
+            now: stamp(context.now),
+            texts: HashMap::new(),
+        }
+    }
+
+    fn of(&mut self, write: &UserWrite) -> Result<BatchStatementRequest, BuildError> {
+        let key = Key::user(self.context.portal, write.user_id);
+        let mut attributes = Vec::with_capacity(ATTRIBUTES);
+        let (verb, of_condition) = match &write.kind {
             // An INSERT fails on an existing key: that is its condition.
             WriteKind::Create(user) => {
-                let (names, values): (Vec<_>, Vec<_>) = created(context, &key, write.user_id)
-                    .into_iter()
-                    .chain(changed(context, user, 1, write))
-                    .filter_map(|(name, value)| Some((name, value?)))
-                    .unzip();
-                let columns: Vec<String> =
-                    names.iter().map(|name| format!("'{name}': ?")).collect();
-                (
-                    format!(
-                        "INSERT INTO \"{}\" VALUE {{{}}}",
-                        self.table,
-                        columns.join(", ")
-                    ),
-                    values,
-                )
+                attributes.extend(self.created(key));
+                attributes.extend(self.changed(user, 1, write));
+                (Verb::Insert, None)
             }
             WriteKind::Update { after, version } => {
-                self.update(&key, *version, changed(context, after, version + 1, write))
+                attributes.extend(self.changed(after, version + 1, write));
+                (Verb::Update, Some((key, version)))
             }
             WriteKind::Refresh { refresh, version } => {
                 let fingerprint = refresh.fingerprint.map(fingerprint_value);
-                let mut attributes = vec![("fingerprint", fingerprint)];
-                attributes.extend(granted(context, refresh.manager_granted));
-                self.update(&key, *version, attributes)
+                attributes.push(("fingerprint", fingerprint));
+                attributes.extend(self.granted(refresh.manager_granted));
+                (Verb::Update, Some((key, version)))
             }
         };
+        let statement = self.text(verb, &attributes);
+        let mut parameters = Vec::with_capacity(ATTRIBUTES);
+        parameters.extend(attributes.into_iter().filter_map(|(_, value)| value));
+        if let Some((Key { pk, sk }, version)) = of_condition {
+            let version = AttributeValue::N(version.to_string());
+            parameters.extend([text(pk), text(sk), version]);
+        }
         BatchStatementRequest::builder()
             .statement(statement)
             .set_parameters(Some(parameters))
@@ -353,40 +377,113 @@ impl Users {
             .build()
     }
 
-    /// An update of these attributes, if the version is still this one. Those without a value are removed.
-    fn update(
-        &self,
-        key: &Key,
-        version: u64,
-        attributes: Vec<Attribute>,
-    ) -> (String, Vec<AttributeValue>) {
-        let clauses: Vec<String> = attributes
+    fn text(&mut self, verb: Verb, attributes: &[Attribute]) -> String {
+        let bits = attributes
             .iter()
-            .map(|(name, value)| match value {
-                Some(_) => format!("SET \"{name}\" = ?"),
-                None => format!("REMOVE \"{name}\""),
-            })
-            .collect();
-        let condition = format!("WHERE \"{PK}\" = ? AND \"{SK}\" = ? AND \"version\" = ?");
-        let of_condition = [
-            text(&key.pk),
-            text(&key.sk),
-            AttributeValue::N(version.to_string()),
-        ];
-        let values = attributes
-            .into_iter()
-            .filter_map(|(_, value)| value)
-            .chain(of_condition)
-            .collect();
-        (
-            format!(
-                "UPDATE \"{}\" {} {condition}",
-                self.table,
-                clauses.join(" ")
-            ),
-            values,
-        )
+            .fold(1, |bits, (_, value)| bits << 1 | u64::from(value.is_some()));
+        let text = self
+            .texts
+            .entry((verb, bits))
+            .or_insert_with(|| match verb {
+                Verb::Insert => insert(self.table, attributes),
+                Verb::Update => update(self.table, attributes),
+            });
+        text.clone()
     }
+
+    /// What a create writes once; what every change writes follows.
+    fn created(&self, key: Key) -> [Attribute; 6] {
+        [
+            (PK, Some(text(key.pk))),
+            (SK, Some(text(&key.sk))),
+            ("portal_id", Some(text(&self.portal))),
+            ("user_id", Some(text(key.sk))),
+            ("source", Some(text("feed"))),
+            ("created_at", Some(text(&self.now))),
+        ]
+    }
+
+    /// What every change writes.
+    fn changed(
+        &self,
+        user: &User,
+        version: u64,
+        write: &UserWrite,
+    ) -> impl Iterator<Item = Attribute> {
+        // In full, so that a new field does not compile until it is stored.
+        let User {
+            email,
+            first_name,
+            last_name,
+            external_id,
+            status,
+            roles,
+            feed_roles,
+            group_ids,
+            manager_ids,
+            custom,
+            feed_managed,
+            manager_granted: _,
+            disabled_by_upload,
+            fingerprint,
+        } = user;
+        let custom = custom
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)));
+        let some = |value: AttributeValue| Some(value);
+        let attributes = [
+            ("email", some(text(email))),
+            ("email_key", some(text(EmailKey::of(email).as_str()))),
+            ("first_name", some(text(first_name))),
+            ("last_name", some(text(last_name))),
+            ("external_id", external_id.as_ref().map(text)),
+            ("status", some(text(status.as_str()))),
+            ("roles", names_of(*roles)),
+            ("feed_roles", names_of(*feed_roles)),
+            ("group_ids", numbers(group_ids)),
+            ("manager_ids", texts(manager_ids)),
+            ("custom", some(AttributeValue::M(custom.collect()))),
+            ("feed_managed", some(AttributeValue::Bool(*feed_managed))),
+            ("disabled_by_upload", disabled_by_upload.as_ref().map(text)),
+            ("fingerprint", fingerprint.map(fingerprint_value)),
+            ("updated_at", some(text(&self.now))),
+            ("last_upload_id", some(text(&self.context.upload_id))),
+            ("version", some(AttributeValue::N(version.to_string()))),
+            ("last_write", some(text(&self.context.last_write))),
+            ("last_outcome", some(text(write.outcome.as_str()))),
+        ];
+        attributes
+            .into_iter()
+            .chain(self.granted(write.becomes_manager))
+    }
+
+    /// When the user was first named as a manager; written once.
+    fn granted(&self, now: bool) -> Option<Attribute> {
+        now.then(|| ("manager_granted_at", Some(text(&self.now))))
+    }
+}
+
+/// An INSERT of those attributes that have a value.
+fn insert(table: &str, attributes: &[Attribute]) -> String {
+    let columns: Vec<String> = attributes
+        .iter()
+        .filter(|(_, value)| value.is_some())
+        .map(|(name, _)| format!("'{name}': ?"))
+        .collect();
+    format!("INSERT INTO \"{table}\" VALUE {{{}}}", columns.join(", "))
+}
+
+/// An update of these attributes, if the version is still one that is named. Those without a value are removed.
+fn update(table: &str, attributes: &[Attribute]) -> String {
+    let clauses: Vec<String> = attributes
+        .iter()
+        .map(|(name, value)| match value {
+            Some(_) => format!("SET \"{name}\" = ?"),
+            None => format!("REMOVE \"{name}\""),
+        })
+        .collect();
+    let condition = format!("WHERE \"{PK}\" = ? AND \"{SK}\" = ? AND \"version\" = ?");
+    format!("UPDATE \"{table}\" {} {condition}", clauses.join(" "))
 }
 
 /// A part of the roster, and the names in it if they are wanted.
@@ -395,77 +492,15 @@ type ShardOfRoster = (Vec<RosterEntry>, Vec<(NamesHash, UserId)>);
 /// An attribute, and its value if it is to have one.
 type Attribute = (&'static str, Option<AttributeValue>);
 
+/// A user has no more, so that room is made once.
+const ATTRIBUTES: usize = 26;
+
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
 fn fingerprint_value(fingerprint: Fingerprint) -> AttributeValue {
     AttributeValue::B(Blob::new(fingerprint.to_bytes()))
-}
-
-/// What a create writes once; what every change writes follows.
-fn created(context: &WriteContext, key: &Key, user_id: UserId) -> [Attribute; 6] {
-    [
-        (PK, Some(text(&key.pk))),
-        (SK, Some(text(&key.sk))),
-        ("portal_id", Some(text(context.portal.to_string()))),
-        ("user_id", Some(text(user_id.to_string()))),
-        ("source", Some(text("feed"))),
-        ("created_at", Some(text(stamp(context.now)))),
-    ]
-}
-
-/// What every change writes.
-fn changed(context: &WriteContext, user: &User, version: u64, write: &UserWrite) -> Vec<Attribute> {
-    // In full, so that a new field does not compile until it is stored.
-    let User {
-        email,
-        first_name,
-        last_name,
-        external_id,
-        status,
-        roles,
-        feed_roles,
-        group_ids,
-        manager_ids,
-        custom,
-        feed_managed,
-        manager_granted: _,
-        disabled_by_upload,
-        fingerprint,
-    } = user;
-    let custom = custom
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)));
-    let some = |value: AttributeValue| Some(value);
-    let mut attributes = vec![
-        ("email", some(text(email))),
-        ("email_key", some(text(EmailKey::of(email).as_str()))),
-        ("first_name", some(text(first_name))),
-        ("last_name", some(text(last_name))),
-        ("external_id", external_id.as_ref().map(text)),
-        ("status", some(text(status.as_str()))),
-        ("roles", names_of(*roles)),
-        ("feed_roles", names_of(*feed_roles)),
-        ("group_ids", numbers(group_ids)),
-        ("manager_ids", texts(manager_ids)),
-        ("custom", some(AttributeValue::M(custom.collect()))),
-        ("feed_managed", some(AttributeValue::Bool(*feed_managed))),
-        ("disabled_by_upload", disabled_by_upload.as_ref().map(text)),
-        ("fingerprint", fingerprint.map(fingerprint_value)),
-        ("updated_at", some(text(stamp(context.now)))),
-        ("last_upload_id", some(text(&context.upload_id))),
-        ("version", some(AttributeValue::N(version.to_string()))),
-        ("last_write", some(text(&context.last_write))),
-        ("last_outcome", some(text(write.outcome.as_str()))),
-    ];
-    attributes.extend(granted(context, write.becomes_manager));
-    attributes
-}
-
-/// When the user was first named as a manager; written once.
-fn granted(context: &WriteContext, now: bool) -> Option<Attribute> {
-    now.then(|| ("manager_granted_at", Some(text(stamp(context.now)))))
 }
 
 // DynamoDB has no empty sets.
@@ -569,4 +604,81 @@ fn stored_user(item: &Item) -> Option<StoredUser> {
         last_write: string(item, "last_write").cloned(),
         last_outcome: string(item, "last_outcome").and_then(|text| Outcome::parse(text)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mapping::identity::Identity;
+
+    fn user(external_id: Option<&str>, disabled_by_upload: Option<&str>) -> User {
+        User {
+            email: "Ann@x.example".to_owned(),
+            first_name: "Ann".to_owned(),
+            last_name: "Ng".to_owned(),
+            external_id: external_id.map(str::to_owned),
+            status: Status::Active,
+            roles: Roles::NONE,
+            feed_roles: Roles::NONE,
+            group_ids: BTreeSet::new(),
+            manager_ids: BTreeSet::new(),
+            custom: BTreeMap::new(),
+            feed_managed: true,
+            manager_granted: false,
+            disabled_by_upload: disabled_by_upload.map(str::to_owned),
+            fingerprint: None,
+        }
+    }
+
+    #[test]
+    fn a_statement_is_the_same_whatever_came_before_it_in_its_batch() {
+        let portal: PortalId = "1001".parse().unwrap();
+        let context = WriteContext {
+            portal,
+            upload_id: "01J".to_owned(),
+            last_write: "01J#1".to_owned(),
+            now: "2026-11-22T10:00:00Z".parse().unwrap(),
+        };
+        let update = |after| {
+            let after = Box::new(after);
+            WriteKind::Update { after, version: 7 }
+        };
+        let refresh = |manager_granted| WriteKind::Refresh {
+            refresh: Refresh {
+                fingerprint: None,
+                manager_granted,
+            },
+            version: 7,
+        };
+        let mut writes = Vec::new();
+        for becomes_manager in [false, true] {
+            for kind in [
+                WriteKind::Create(user(None, None)),
+                WriteKind::Create(user(Some("7"), None)),
+                WriteKind::Create(user(None, Some("01H"))),
+                update(user(None, None)),
+                update(user(Some("7"), None)),
+                update(user(None, Some("01H"))),
+                refresh(false),
+                refresh(true),
+            ] {
+                writes.push(UserWrite {
+                    user_id: UserId::of(portal, &Identity::Email("ann@x.example"), 0),
+                    kind,
+                    becomes_manager,
+                    outcome: Outcome::Created,
+                });
+            }
+        }
+        let mut batch = Statements::new("users", &context);
+        for write in writes.iter().chain(&writes) {
+            let statement = batch.of(write).unwrap();
+            let alone = Statements::new("users", &context).of(write).unwrap();
+            assert_eq!(statement, alone);
+            let places = statement.statement.matches('?').count();
+            assert_eq!(Some(places), statement.parameters.map(|all| all.len()));
+        }
+        // Two refreshes are the same whether or not their user becomes a manager.
+        assert_eq!(batch.texts.len(), 14);
+    }
 }
