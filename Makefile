@@ -24,7 +24,7 @@ test: lint unit instructions page-check
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features bench/ways --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
 ## Unit, property and golden tests, the reference model of the rules, what the fuzzer has found, and the model of

@@ -35,7 +35,7 @@ def say(text: str) -> None:
 def main() -> int:
     quick = bool(os.environ.get("QUICK"))
     sizes = [int(rows) for rows in os.environ.get("ROWS", "10000,100000" if quick else "10000,100000,1000000").split(",")]
-    parts = {"rows": rows, "runs": runs, "emulator": emulator, "start": start, "sizes": binary_sizes, "peers": peers}
+    parts = {"rows": rows, "runs": runs, "emulator": emulator, "start": start, "sizes": binary_sizes, "peers": peers, "writes": writes, "reads": reads}
     wanted = [os.environ["PART"]] if os.environ.get("PART") else list(parts)
     if not set(wanted) <= {*parts, "profile"}:
         print(f"error: PART is one of {', '.join(parts)}, profile", file=sys.stderr)
@@ -47,7 +47,7 @@ def main() -> int:
     from run import Wrong
 
     try:
-        tools = build_tools()
+        tools = build_tools(with_ways=bool({"writes", "reads"} & {*wanted}))
         build_functions(all_of_them="sizes" in wanted)
         if wanted == ["profile"]:
             profile(tools, sizes, quick)
@@ -99,12 +99,14 @@ def machine() -> dict:
 # ---------------------------------------------------------------- Building
 
 
-def build_tools() -> Path:
+def build_tools(with_ways: bool) -> Path:
     """The programs of this folder, built as the functions are; where they lie."""
     say("Building the benchmarks")
     import instructions
 
-    run_or_fail(["cargo", "build", "--release", "--locked", "--package", "bench", "--target-dir", instructions.TARGET])
+    # The SDK is built for minutes: only where it is measured.
+    features = ["--features", "ways"] if with_ways else []
+    run_or_fail(["cargo", "build", "--release", "--locked", "--package", "bench", *features, "--target-dir", instructions.TARGET])
     host = subprocess.run(["rustc", "-vV"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     triple = next(line.split()[1] for line in host.splitlines() if line.startswith("host:"))
     return instructions.TARGET / triple / "release"
@@ -149,6 +151,27 @@ def runs(tools: Path, sizes: list[int], _quick: bool) -> list[dict]:
     from runs import measure
 
     return measure([function("process-upload")], tools, sizes, WORK, say)
+
+
+def writes(tools: Path, _sizes: list[int], quick: bool) -> list[dict]:
+    return ways(tools, "writes", 10_000 if quick else 50_000)
+
+
+def reads(tools: Path, _sizes: list[int], quick: bool) -> list[dict]:
+    return ways(tools, "reads", 20_000 if quick else 100_000)
+
+
+def ways(tools: Path, what: str, rows: int) -> list[dict]:
+    from run import REGION, counts, null_cloud, null_place
+
+    with null_cloud(tools / "null-cloud") as endpoint:
+        environment = null_place(endpoint).environment() | {"AWS_DEFAULT_REGION": REGION}
+        asked = subprocess.run([tools / "ways", what, str(rows)], env=environment, check=True, capture_output=True, timeout=600)
+        tables = counts(endpoint)["tables"]
+    measured = [way | {"counted": tables.get(way["way"], {})} for way in json.loads(asked.stdout)]
+    for way in measured:
+        say(f"{way['way']}: {way['cpu_us'] / rows:.1f} µs of CPU a row, {way['requests']:,} requests")
+    return measured
 
 
 def profile(tools: Path, sizes: list[int], _quick: bool) -> None:

@@ -26,6 +26,8 @@ def write(results: dict) -> None:
         ("rows", rows),
         ("runs", lambda measured: runs(measured, folder)),
         ("emulator", emulator),
+        ("writes", writes),
+        ("reads", reads),
         ("peers", peers),
         ("start", start),
         ("sizes", sizes),
@@ -56,7 +58,7 @@ To repeat it, on a clean clone, with what `make test` needs and valgrind:
 ```
 make bench                          # all of it, some 25 minutes on two processors, and as long again where nothing is built
 make bench QUICK=1                  # three minutes, once built: no run of a million
-make bench PART=rows                # one part: rows, runs, emulator, peers, start or sizes; the others stay as they were
+make bench PART=rows                # one part: rows, runs, emulator, writes, reads, peers, start or sizes; the others stay as they were
 make bench PART=runs ROWS=3000000   # other sizes
 make instructions                   # part of `make test`: instructions a row, within 5 % of the committed ones
 ```
@@ -222,6 +224,39 @@ From the start of the process to its first question for an event, {len(measured[
 def sizes(measured: dict) -> str:
     lines = [[f"`{name}`" if name != "minimal" else "the least", f"{size / 1e6:.1f}"] for name, size in measured.items()]
     return f"## Sizes of the binaries\n\n{table(['', 'MB'], lines)}"
+
+
+WRITES = {
+    "statements": "`BatchExecuteStatement`, 25 conditional statements",
+    "puts": "`PutItem` with a condition, 200 in flight",
+    "updates": "`UpdateItem` with a condition, 200 in flight",
+    "unconditional": "`BatchWriteItem`, 25 items, which knows no conditions",
+}
+
+
+def writes(measured: list[dict]) -> str:
+    lines = [
+        [WRITES[way["way"]], f"{way['cpu_us'] / way['rows']:.1f}", f"{way['requests'] / way['rows']:.2f}",
+         f"{(way['counted']['write_units'] + way['counted']['index_write_units']) / way['rows']:.1f}"]
+        for way in measured
+    ]  # fmt: skip
+    return f"""## Ways to write
+
+{measured[0]["rows"]:,} new users of 20 attributes, written in each way by the same SDK (`tests/bench/src/bin/ways.rs`); where users come from is not part of it.
+
+{table(["", "CPU µs a row", "requests a row", "write units a row"], lines)}"""
+
+
+def reads(measured: list[dict]) -> str:
+    lines = [
+        [way["way"], f"{way['cpu_us'] / way['rows']:.1f}", f"{way['requests']:,}", f"{way['wall_us'] / 1e6:.2f}"]
+        for way in measured
+    ]  # fmt: skip
+    return f"""## Ways to read
+
+{measured[0]["rows"]:,} users of 16 partitions, by `Query`. What is not said is as the feed has it: what the roster needs, pages as large as DynamoDB makes them, 4 partitions at a time. The null cloud has one thread and no distance; in wall time, less is gained from reading partitions at the same time than over a network.
+
+{table(["", "CPU µs a row", "requests", "wall s"], lines)}"""
 
 
 def costs(measured: list[dict]) -> str:

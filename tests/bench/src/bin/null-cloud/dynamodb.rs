@@ -3,7 +3,7 @@
 
 use crate::capacity::Counts;
 use crate::expression::{Terms, Unknown, apply, holds};
-use crate::items::{Attributes, Key, Tables};
+use crate::items::{Asked, Attributes, Key, Tables};
 use axum::body::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -146,7 +146,7 @@ struct Query {
     table_name: String,
     index_name: Option<String>,
     filter_expression: Option<String>,
-    limit: Option<u32>,
+    limit: Option<usize>,
     key_condition_expression: String,
     projection_expression: Option<String>,
     expression_attribute_names: Option<Map<String, Value>>,
@@ -157,13 +157,8 @@ struct Query {
 }
 
 fn query(tables: &mut Tables, counts: &mut Counts, request: &Query) -> Result<Bytes, Refused> {
-    if request.index_name.is_some()
-        || request.filter_expression.is_some()
-        || request.limit.is_some()
-    {
-        return Err(unknown(
-            "a query of an index, with a filter or with a limit",
-        ));
+    if request.index_name.is_some() || request.filter_expression.is_some() {
+        return Err(unknown("a query of an index, or with a filter"));
     }
     let named = |token: &str| -> String {
         let names = request.expression_attribute_names.as_ref();
@@ -199,9 +194,15 @@ fn query(tables: &mut Tables, counts: &mut Counts, request: &Query) -> Result<By
     let after = start
         .map(|key| Key::of(key).map(|key| key.sk))
         .unwrap_or_default();
-    let question = format!("{prefix} {}", projection.unwrap_or_default());
+    let limit = request.limit.unwrap_or(usize::MAX);
+    let question = format!("{prefix} {limit} {}", projection.unwrap_or_default());
     let table = &request.table_name;
-    let page = tables.page(table, pk, prefix, after.as_deref(), &question, shape);
+    let asked = Asked {
+        prefix,
+        limit,
+        question: &question,
+    };
+    let page = tables.page(table, pk, &asked, after.as_deref(), shape);
     let bytes = page.as_ref().map_or(0, |page| page.bytes);
     counts.read(table, bytes, request.consistent_read);
     let nothing = || Bytes::from_static(br#"{"Count":0,"ScannedCount":0,"Items":[]}"#);

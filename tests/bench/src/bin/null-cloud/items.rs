@@ -43,6 +43,16 @@ pub(crate) struct Page {
     pub(crate) after: Option<String>,
 }
 
+/// What a query asks for in a partition.
+pub(crate) struct Asked<'q> {
+    /// How the items' sort keys begin.
+    pub(crate) prefix: &'q str,
+    /// How many a page has at most.
+    pub(crate) limit: usize,
+    /// Everything that makes answers differ.
+    pub(crate) question: &'q str,
+}
+
 /// What identifies an item.
 pub(crate) struct Key {
     pub(crate) pk: String,
@@ -109,23 +119,21 @@ impl Tables {
         }
     }
 
-    /// The page of a partition that follows a sort key, of the items whose sort keys begin like this. Kept, by
-    /// `question`, which names everything that makes answers differ.
+    /// The page of a partition that follows a sort key. Kept.
     pub(crate) fn page(
         &mut self,
         table: &str,
         pk: &str,
-        prefix: &str,
+        asked: &Asked<'_>,
         after: Option<&str>,
-        question: &str,
         shape: impl Fn(&str) -> String,
     ) -> Option<Page> {
         let partition = self.partitions.get_mut(table)?.get_mut(pk)?;
-        if !partition.pages.contains_key(question) {
-            let pages = make_pages(pk, partition, prefix, shape);
-            partition.pages.insert(question.to_owned(), pages);
+        if !partition.pages.contains_key(asked.question) {
+            let pages = make_pages(pk, partition, asked, shape);
+            partition.pages.insert(asked.question.to_owned(), pages);
         }
-        let mut pages = partition.pages.get(question)?.iter();
+        let mut pages = partition.pages.get(asked.question)?.iter();
         pages.find(|page| page.after.as_deref() == after).cloned()
     }
 }
@@ -133,7 +141,7 @@ impl Tables {
 fn make_pages(
     pk: &str,
     partition: &Partition,
-    prefix: &str,
+    asked: &Asked<'_>,
     shape: impl Fn(&str) -> String,
 ) -> Vec<Page> {
     let mut pages = Vec::new();
@@ -141,12 +149,12 @@ fn make_pages(
     let (mut items, mut bytes) = (Vec::new(), 0);
     let of_prefix = partition
         .items
-        .range(prefix.to_owned()..)
-        .take_while(|(sk, _)| sk.starts_with(prefix));
+        .range(asked.prefix.to_owned()..)
+        .take_while(|(sk, _)| sk.starts_with(asked.prefix));
     for (sk, stored) in of_prefix {
         items.push(shape(&stored.text));
         bytes += stored.bytes;
-        if bytes >= PAGE_BYTES {
+        if bytes >= PAGE_BYTES || items.len() == asked.limit {
             let last = serde_json::json!({"pk": {"S": pk}, "sk": {"S": sk}}).to_string();
             pages.push(page(&items, bytes, after.take(), Some(&last)));
             after = Some(sk.clone());
