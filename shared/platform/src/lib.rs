@@ -36,6 +36,7 @@ pub mod keys;
 pub mod metrics;
 pub mod objects;
 pub mod pause;
+mod roster_page;
 pub mod telemetry;
 pub mod time_limit;
 pub mod users;

@@ -6,6 +6,7 @@ use crate::batch::read_batch;
 use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key, PK, SK, user_shards};
+use crate::roster_page::{Pages, Row, Texts};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -157,35 +158,39 @@ impl Users {
         if names {
             projection.push_str(", first_name, last_name");
         }
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("#pk = :pk")
-            .projection_expression(projection)
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#sk", SK)
-            // Words that DynamoDB keeps for itself.
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#roles", "roles")
-            .expression_attribute_values(":pk", AttributeValue::S(shard))
-            .consistent_read(true)
-            .into_paginator()
-            .send();
-        let (mut entries, mut named) = (Vec::new(), Vec::new());
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(CallFailed::sdk(WHAT))?;
-            for item in page.items() {
-                let brief = brief(item).ok_or_else(|| malformed(WHAT))?;
-                if let (true, Some(first), Some(last)) =
-                    (names, string(item, "first_name"), string(item, "last_name"))
-                {
-                    named.push((NamesHash::of(first, last), brief.user_id));
-                }
-                entries.push(RosterEntry::new(brief, identify_by));
+        let take = Taken {
+            identify_by,
+            names,
+            ..Taken::default()
+        };
+        let kept = Pages::new(take, Taken::take);
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("#pk = :pk")
+                .projection_expression(&projection)
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_names("#sk", SK)
+                // Words that DynamoDB keeps for itself.
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_names("#roles", "roles")
+                .expression_attribute_values(":pk", AttributeValue::S(shard.clone()))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .customize()
+                .interceptor(kept.clone())
+                .send()
+                .await
+                .map_err(CallFailed::sdk(WHAT))?;
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                let taken = kept.kept();
+                return Ok((taken.entries, taken.named));
             }
         }
-        Ok((entries, named))
     }
 
     /// Whether a user of another portal has this address. The index may lag by moments.
@@ -539,18 +544,59 @@ fn feed_managed(item: &Item) -> bool {
         .unwrap_or(false)
 }
 
-fn brief(item: &Item) -> Option<Brief<'_>> {
+/// What is kept of the pages of the roster.
+struct Taken {
+    identify_by: IdentifyBy,
+    names: bool,
+    entries: Vec<RosterEntry>,
+    named: Vec<(NamesHash, UserId)>,
+}
+
+impl Default for Taken {
+    fn default() -> Self {
+        Taken {
+            identify_by: IdentifyBy::Email,
+            names: false,
+            entries: Vec::new(),
+            named: Vec::new(),
+        }
+    }
+}
+
+impl Taken {
+    fn take(&mut self, row: &Row<'_>) -> bool {
+        let Some(brief) = brief(row) else {
+            return false;
+        };
+        if let (true, Some(first), Some(last)) = (self.names, &row.first_name, &row.last_name) {
+            self.named
+                .push((NamesHash::of(&first.text, &last.text), brief.user_id));
+        }
+        self.entries.push(RosterEntry::new(brief, self.identify_by));
+        true
+    }
+}
+
+fn brief<'r>(row: &'r Row<'_>) -> Option<Brief<'r>> {
+    let roles = |names: &Option<Texts<'_>>| match names {
+        None => Some(Roles::NONE),
+        Some(names) => names.texts.iter().map(|name| Role::named(name)).collect(),
+    };
+    let fingerprint = row.fingerprint.as_ref().and_then(|it| {
+        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &*it.base64);
+        Fingerprint::from_bytes(&bytes.ok()?)
+    });
     Some(Brief {
-        user_id: string(item, SK)?.parse().ok()?,
-        email: string(item, "email_key")?,
-        external_id: string(item, "external_id").map(String::as_str),
-        status: Status::stored(string(item, "status")?)?,
-        roles: roles(item, "roles")?,
-        feed_roles: roles(item, "feed_roles")?,
-        feed_managed: feed_managed(item),
-        manager_granted: string(item, "manager_granted_at").is_some(),
-        disabled_by_absence: string(item, "disabled_by_upload").is_some(),
-        fingerprint: fingerprint(item),
+        user_id: row.sk.text.parse().ok()?,
+        email: &row.email_key.text,
+        external_id: row.external_id.as_ref().map(|it| &*it.text),
+        status: Status::stored(&row.status.text)?,
+        roles: roles(&row.roles)?,
+        feed_roles: roles(&row.feed_roles)?,
+        feed_managed: row.feed_managed.as_ref().is_some_and(|it| it.set),
+        manager_granted: row.manager_granted_at.is_some(),
+        disabled_by_absence: row.disabled_by_upload.is_some(),
+        fingerprint,
     })
 }
 
