@@ -20,7 +20,7 @@ EXPECTED = {
     "regenerate-credentials": lambda answer: is_of_portal(answer) or code_of(answer) == "no_credentials",
     "manage-users": lambda answer: is_of_portal(answer),
     "import-xero": lambda answer: is_of_portal(answer),
-    "serve-portal": lambda answer: answer["statusCode"] == 200 and "<base href=\"../../\"" in answer["body"],
+    "serve-portal": lambda answer: answer["statusCode"] == 200 and "/portal/\" />" in answer["body"],
     # Nothing of portal 1001 is to be erased.
     "erase-data": lambda answer: answer is None,
     # The sample's object does not exist, so the upload is rejected, for one reason or another: the function works.

@@ -385,7 +385,7 @@ async fn an_approval_while_the_worker_is_still_there_is_done_like_any_other() {
         stage.proxy.hold_answers(|call| {
             // The end of a run that leaves something with its portal.
             call.operation == "TransactWriteItems"
-                && String::from_utf8_lossy(&call.body).contains("SET #left")
+                && String::from_utf8_lossy(&call.body).contains("SET last_applied")
         });
         stage.lambda.invoke(event_of(&portal, 2, wednesday).await);
         stage.held().await;
