@@ -371,6 +371,15 @@ pub fn shown_identity<'r>(header: &Header, row: &Row<'r>) -> &'r str {
     cell_of(header, row, &field)
 }
 
+/// Who an accepted row is about, without a look at its other cells.
+pub fn identity<'r>(header: &Header, row: &Row<'r>) -> Identity<'r> {
+    let shown = shown_identity(header, row);
+    match header.identify_by() {
+        IdentifyBy::Email => Identity::Email(shown),
+        IdentifyBy::ExternalId => Identity::External(shown),
+    }
+}
+
 /// By what somebody counts as present whose row is not processed (`docs/rules.md`, "Leavers and returners").
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Presence {
