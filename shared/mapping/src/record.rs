@@ -169,7 +169,7 @@ impl<'r> UserRecord<'r> {
             groups: Vec::new(),
             unknown_groups: Vec::new(),
             managers: Vec::new(),
-            custom: Vec::new(),
+            custom: Vec::with_capacity(header.sources().len()),
         };
         let mut problems = Vec::new();
         for source in header.sources() {
@@ -304,7 +304,7 @@ impl<'r> UserRecord<'r> {
             managers,
             custom,
         } = self;
-        let mut text = Vec::with_capacity(256);
+        let mut text = Vec::with_capacity(1_000);
         let mut part = |tag: &str, value: &str| {
             // Lengths first, so that no two lists of parts run together.
             for bytes in [tag.as_bytes(), value.as_bytes()] {
@@ -427,11 +427,20 @@ fn cell_of<'r>(header: &Header, row: &Row<'r>, field: &Field) -> &'r str {
 
 /// The cell's value, trimmed.
 fn cell<'r>(header: &Header, row: &Row<'r>, index: usize) -> &'r str {
-    header.plain(row.get(index).unwrap_or("")).trim()
+    let cell = header.plain(row.get(index).unwrap_or(""));
+    match cell.as_bytes() {
+        // Most cells have nothing to trim, which two bytes show.
+        [only] if only.is_ascii_graphic() => cell,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => cell,
+        _ => cell.trim(),
+    }
 }
 
 /// Line breaks of every kind, and NUL.
 pub(crate) fn has_line_break(value: &str) -> bool {
+    if value.is_ascii() {
+        return value.bytes().any(|byte| matches!(byte, 0 | 0xA..=0xD));
+    }
     value.contains([
         '\n', '\r', '\u{B}', '\u{C}', '\u{85}', '\u{2028}', '\u{2029}', '\0',
     ])
