@@ -511,6 +511,17 @@ mod tests {
     }
 
     proptest! {
+        /// A plain part is what the rules want of both parts of an address.
+        #[test]
+        fn what_is_plain_needs_no_closer_look(text in "[aB0.\\-_é@ ]{0,6}") {
+            let word = |word: &str| {
+                !word.is_empty() && !word.starts_with('-') && !word.ends_with('-')
+                    && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            };
+            prop_assert!(!is_plain(&text) || text.split('.').all(word));
+            prop_assert!(is_plain(&text) || !text.chars().all(|c| c.is_ascii_alphanumeric()) || text.is_empty());
+        }
+
         #[test]
         fn the_key_of_a_key_is_itself(text in "\\PC{0,24}") {
             let once = EmailKey::of(&text);
