@@ -16,7 +16,7 @@ use crate::roster::Place;
 use crate::user::{Decision, User, WithoutRow, decide, decide_without_row};
 use thiserror::Error;
 
-/// A plan whose rows have to be compared with their people. Shown every row of the file once, if
+/// A plan whose rows have to be compared with their people. Shown the rows that differ once, if
 /// [`Comparing::has_differences`], and everybody in [`Comparing::others`].
 pub struct Comparing<'p> {
     joined: Joined<'p>,
