@@ -116,12 +116,10 @@ async fn write_rows(
     while !chunk_is_last {
         let chunk = bytes.next().await?;
         chunk_is_last = chunk.is_none();
-        let each = |header: &Header, row: Row<'_>| {
-            let task = Task::of_row(plan, header, &row);
-            waiting.extend(task.filter(|task| task.step >= *done_before));
-        };
+        let wants = |row| plan.step(row).is_some_and(|(step, _)| step >= *done_before);
+        let each = |header: &Header, row: Row<'_>| waiting.extend(Task::of_row(plan, header, &row));
         reader
-            .read(chunk.as_deref(), each)
+            .read(chunk.as_deref(), wants, each)
             .map_err(|_| Failure::FileChanged)?;
         let enough = if chunk_is_last { 1 } else { WRITE_BATCH };
         while waiting.len() >= enough && !run.limit.is_near() {

@@ -12,7 +12,7 @@ use mapping::mapping::Mapping;
 use mapping::plan::{
     Applied, Approval, Circumstances, Comparing, Joined, Naming, NotPlanned, Plan,
 };
-use mapping::record::{Person, UserRecord};
+use mapping::record::{Person, UserRecord, identity};
 use mapping::scan::Scan;
 use mapping::user::User;
 use platform::failure::CallFailed;
@@ -131,31 +131,6 @@ async fn shared_elsewhere(
     Ok(shared)
 }
 
-/// Shows every accepted row of the file.
-async fn read_rows(
-    run: &mut Run<'_>,
-    mapping: &Mapping,
-    mut each: impl FnMut(u32, &UserRecord<'_>),
-) -> Result<(), Failure> {
-    let mut bytes = run.feed.files.read(&run.object).await?;
-    let mut reader = FileReader::new(mapping);
-    loop {
-        let chunk = bytes.next().await?;
-        let row = |header: &_, row: Row<'_>| {
-            if let Ok(record) = UserRecord::read(header, &row) {
-                each(u32::try_from(row.number).unwrap_or(u32::MAX), &record);
-            }
-        };
-        reader
-            .read(chunk.as_deref(), row)
-            .map_err(|_| Failure::FileChanged)?;
-        if chunk.is_none() {
-            return Ok(());
-        }
-        run.at(UploadStatus::Planning, bytes.read()).await?;
-    }
-}
-
 async fn name_new_people(
     run: &mut Run<'_>,
     mapping: &Mapping,
@@ -164,8 +139,26 @@ async fn name_new_people(
     if !naming.has_new_people() {
         return Ok(());
     }
-    let see = |row, record: &UserRecord<'_>| naming.see(row, &record.identity());
-    read_rows(run, mapping, see).await
+    let mut bytes = run.feed.files.read(&run.object).await?;
+    let mut reader = FileReader::new(mapping);
+    let mut named = Vec::new();
+    loop {
+        let chunk = bytes.next().await?;
+        let each = |header: &_, row: Row<'_>| {
+            let number = u32::try_from(row.number).unwrap_or(u32::MAX);
+            named.push((number, naming.user_id(&identity(header, &row))));
+        };
+        reader
+            .read(chunk.as_deref(), |row| naming.wants(row), each)
+            .map_err(|_| Failure::FileChanged)?;
+        for (row, user_id) in named.drain(..) {
+            naming.name(row, user_id);
+        }
+        if chunk.is_none() {
+            return Ok(());
+        }
+        run.at(UploadStatus::Planning, bytes.read()).await?;
+    }
 }
 
 /// A row whose user is to be looked at as a whole.
@@ -197,6 +190,7 @@ async fn compare_rows(
     let mut in_flight = FuturesUnordered::new();
     loop {
         let chunk = bytes.next().await?;
+        let wants = |row| comparing.differs(row).is_some();
         let each = |header: &_, row: Row<'_>| {
             let number = u32::try_from(row.number).unwrap_or(u32::MAX);
             let Some(user_id) = comparing.differs(number) else {
@@ -211,7 +205,7 @@ async fn compare_rows(
             }
         };
         reader
-            .read(chunk.as_deref(), each)
+            .read(chunk.as_deref(), wants, each)
             .map_err(|_| Failure::FileChanged)?;
         let enough = if chunk.is_some() { READ_BATCH } else { 1 };
         while differing.len() >= enough {

@@ -205,7 +205,7 @@ fn plan(
     let mut naming = joined.name(&circumstances);
     if naming.has_new_people() {
         read(mapping, file, |row, record| {
-            naming.see(row, &record.identity());
+            naming.name(row, naming.user_id(&record.identity()));
         })?;
     }
     // A user who was never stored has no version yet.

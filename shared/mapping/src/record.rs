@@ -109,6 +109,10 @@ impl Person {
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
+    fn of(text: &[u8]) -> Self {
+        Fingerprint(xxh3_128(text).to_be_bytes())
+    }
+
     /// The same row, once its managers were found: sorted, each once.
     pub fn with_managers(self, managers: &[UserId]) -> Self {
         if managers.is_empty() {
@@ -119,7 +123,7 @@ impl Fingerprint {
         managers
             .iter()
             .for_each(|manager| bytes.extend_from_slice(manager.as_bytes()));
-        Fingerprint(xxh3_128(&bytes).to_be_bytes())
+        Fingerprint::of(&bytes)
     }
 
     /// As it is stored.
@@ -169,7 +173,7 @@ impl<'r> UserRecord<'r> {
             groups: Vec::new(),
             unknown_groups: Vec::new(),
             managers: Vec::new(),
-            custom: Vec::new(),
+            custom: Vec::with_capacity(header.sources().len()),
         };
         let mut problems = Vec::new();
         for source in header.sources() {
@@ -285,13 +289,12 @@ impl<'r> UserRecord<'r> {
 
     /// Over the values as they would be stored, but for the managers, who are not known yet.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprints().0
+        Fingerprint::of(&self.stored_text())
     }
 
-    /// The fingerprint, and a hash of everything that the row says but how it spells addresses, by which two
-    /// rows say the same about a person.
-    pub(crate) fn fingerprints(&self) -> (Fingerprint, u64) {
-        // In full, so that a new field does not compile until it is part of this.
+    /// These values, each with its name.
+    fn stored_text(&self) -> Vec<u8> {
+        // In full, so that a new field does not compile until it is part of this or of `fingerprints`.
         let UserRecord {
             email,
             first_name,
@@ -300,11 +303,11 @@ impl<'r> UserRecord<'r> {
             status,
             roles,
             groups,
-            unknown_groups,
-            managers,
+            unknown_groups: _,
+            managers: _,
             custom,
         } = self;
-        let mut text = Vec::with_capacity(256);
+        let mut text = Vec::with_capacity(1_000);
         let mut part = |tag: &str, value: &str| {
             // Lengths first, so that no two lists of parts run together.
             for bytes in [tag.as_bytes(), value.as_bytes()] {
@@ -313,7 +316,6 @@ impl<'r> UserRecord<'r> {
             }
         };
         part("email", email);
-        let address = 8 + "email".len() + email.len();
         part("first_name", first_name);
         part("last_name", last_name);
         if let Some(id) = external_id {
@@ -335,7 +337,14 @@ impl<'r> UserRecord<'r> {
                 None => part("clear ", name.as_str()),
             }
         }
-        let fingerprint = Fingerprint(xxh3_128(&text).to_be_bytes());
+        text
+    }
+
+    /// The fingerprint, and a hash of everything that the row says but how it spells addresses, by which two
+    /// rows say the same about a person.
+    pub(crate) fn fingerprints(&self) -> (Fingerprint, u64) {
+        let mut text = self.stored_text();
+        let fingerprint = Fingerprint::of(&text);
         // What names no group changes nobody, and managers are stored as ids; but both are said.
         let mut said = |tag: &str, mut parts: Vec<[u8; 16]>| {
             parts.sort_unstable();
@@ -343,21 +352,25 @@ impl<'r> UserRecord<'r> {
             text.extend_from_slice(tag.as_bytes());
             parts.iter().for_each(|part| text.extend_from_slice(part));
         };
-        if external_id.is_some() {
-            said("address", vec![IdentityHash::of_email(email).to_bytes()]);
+        if self.external_id.is_some() {
+            let address = IdentityHash::of_email(self.email);
+            said("address", vec![address.to_bytes()]);
         }
-        if !unknown_groups.is_empty() {
-            let parts = unknown_groups
+        if !self.unknown_groups.is_empty() {
+            let parts = self
+                .unknown_groups
                 .iter()
                 .map(|part| xxh3_128(part.as_bytes()).to_be_bytes());
             said("unknown", parts.collect());
         }
-        if !managers.is_empty() {
-            let parts = managers
+        if !self.managers.is_empty() {
+            let parts = self
+                .managers
                 .iter()
                 .map(|part| IdentityHash::of_email(part).to_bytes());
             said("manager", parts.collect());
         }
+        let address = 8 + "email".len() + self.email.len();
         (fingerprint, xxh3_64(&text[address..]))
     }
 }
@@ -369,6 +382,15 @@ pub fn shown_identity<'r>(header: &Header, row: &Row<'r>) -> &'r str {
         IdentifyBy::ExternalId => Field::ExternalId,
     };
     cell_of(header, row, &field)
+}
+
+/// Who an accepted row is about, without a look at its other cells.
+pub fn identity<'r>(header: &Header, row: &Row<'r>) -> Identity<'r> {
+    let shown = shown_identity(header, row);
+    match header.identify_by() {
+        IdentifyBy::Email => Identity::Email(shown),
+        IdentifyBy::ExternalId => Identity::External(shown),
+    }
 }
 
 /// By what somebody counts as present whose row is not processed (`docs/rules.md`, "Leavers and returners").
@@ -418,11 +440,20 @@ fn cell_of<'r>(header: &Header, row: &Row<'r>, field: &Field) -> &'r str {
 
 /// The cell's value, trimmed.
 fn cell<'r>(header: &Header, row: &Row<'r>, index: usize) -> &'r str {
-    header.plain(row.get(index).unwrap_or("")).trim()
+    let cell = header.plain(row.get(index).unwrap_or(""));
+    match cell.as_bytes() {
+        // Most cells have nothing to trim, which two bytes show.
+        [only] if only.is_ascii_graphic() => cell,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => cell,
+        _ => cell.trim(),
+    }
 }
 
 /// Line breaks of every kind, and NUL.
 pub(crate) fn has_line_break(value: &str) -> bool {
+    if value.is_ascii() {
+        return value.bytes().any(|byte| matches!(byte, 0 | 0xA..=0xD));
+    }
     value.contains([
         '\n', '\r', '\u{B}', '\u{C}', '\u{85}', '\u{2028}', '\u{2029}', '\0',
     ])
@@ -554,6 +585,14 @@ pub(crate) mod tests {
         with_row(line, |header, row| {
             UserRecord::read(header, row).ok().unwrap().fingerprint()
         })
+    }
+
+    /// Stored with every user: another one would have the whole portal looked at, and written, once more.
+    #[test]
+    fn a_fingerprint_is_pinned_for_ever() {
+        let found = fingerprint("a@x.example,Ann,Lee,1,J,S").to_bytes();
+        let hex: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "468695fcaa7c2a5a4f5360af3b4a86aa");
     }
 
     #[test]

@@ -75,8 +75,7 @@ impl<'m> Reporter<'m> {
     ///
     /// The file is not the one that was planned.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Vec<Problem>> {
-        let Reporter { reader, out, .. } = self;
-        reader.push(chunk, |header, row| out.see(header, &row))
+        self.read(Some(chunk))
     }
 
     /// The file has ended.
@@ -85,8 +84,14 @@ impl<'m> Reporter<'m> {
     ///
     /// The file is not the one that was planned.
     pub fn finish(&mut self) -> Result<(), Vec<Problem>> {
+        self.read(None)
+    }
+
+    fn read(&mut self, chunk: Option<&[u8]>) -> Result<(), Vec<Problem>> {
         let Reporter { reader, out, .. } = self;
-        reader.finish(|header, row| out.see(header, &row))
+        let (first, approved) = (out.applied.plan, out.approved.map(|run| run.plan));
+        let wants = |row| first.names(row) || approved.is_some_and(|plan| plan.names(row));
+        reader.read(chunk, wants, |header, row| out.see(header, &row))
     }
 
     /// Writes the lines of some of the people without a row, who come last; whether there are more.
@@ -127,6 +132,14 @@ impl<'m> Reporter<'m> {
 impl Pages<'_> {
     fn see(&mut self, header: &Header, row: &Row<'_>) {
         let number = u32::try_from(row.number).unwrap_or(u32::MAX);
+        let runs = [Some(self.applied), self.approved];
+        if !runs.iter().flatten().any(|run| run.plan.tells_of(number)) {
+            // Most rows. They need not be checked once more to say how their people came out.
+            for run in runs.into_iter().flatten() {
+                self.outcome(shown_identity(header, row), row.number, run);
+            }
+            return;
+        }
         let record = match UserRecord::read(header, row) {
             Ok(record) => record,
             Err(problems) => return self.not_processed(header, row, problems),
@@ -177,18 +190,24 @@ impl Pages<'_> {
                 self.warn(identity, warning);
             }
         }
+        if run.plan.action(number) == Some(Action::EmailTaken) {
+            return self.not_processed(header, row, vec![email_taken(row, record)]);
+        }
+        self.outcome(identity, row.number, run);
+    }
+
+    /// How the person of a row came out in one run.
+    fn outcome(&mut self, identity: &str, row: u64, run: Applied<'_>) {
+        let number = u32::try_from(row).unwrap_or(u32::MAX);
         let Some((step, planned)) = run.plan.step(number) else {
             return;
         };
-        if planned.action == Action::EmailTaken {
-            return self.not_processed(header, row, vec![email_taken(row, record)]);
-        }
         // What an exception changed is not known; what was planned is not what happened.
         let changed = match run.exceptions.contains_key(&step) {
             true => Vec::new(),
             false => changed_fields(self.mapping, planned.action),
         };
-        self.came_out(row.number, identity, run.outcome(step), &changed);
+        self.came_out(row, identity, run.outcome(step), &changed);
     }
 
     /// Whether it is known what became of a held row.

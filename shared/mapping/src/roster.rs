@@ -6,6 +6,7 @@ use crate::identity::{Identity, IdentityHash, NamesHash, PortalId, UserId};
 use crate::mapping::IdentifyBy;
 use crate::record::Fingerprint;
 use crate::role::{Role, Roles};
+use std::sync::OnceLock;
 
 /// What is read of one user.
 #[derive(Clone, Copy)]
@@ -92,8 +93,9 @@ pub(crate) type Place = u32;
 pub struct Roster {
     /// Sorted by identity, then id: lists and a binary search take a fraction of a hash map's memory.
     entries: Vec<RosterEntry>,
-    /// Places, sorted by user id.
-    by_id: Vec<Place>,
+    /// Places, sorted by user id; made when somebody is first looked for by it, which a file without new people
+    /// never does.
+    by_id: OnceLock<Vec<Place>>,
     /// Places, sorted by address, then id; empty where that is the identity.
     by_email: Vec<Place>,
     /// Sorted; empty where nobody has to be found by name.
@@ -103,13 +105,13 @@ pub struct Roster {
 impl Roster {
     /// Of entries in any order.
     pub fn new(mut entries: Vec<RosterEntry>) -> Self {
-        entries.sort_unstable_by_key(|entry| (entry.identity, entry.user_id));
-        let places = || (0..).take(entries.len());
-        let mut by_id: Vec<Place> = places().collect();
-        by_id.sort_unstable_by_key(|place| entries[*place as usize].user_id);
+        entries.sort_unstable_by(|a, b| {
+            let by_id = || a.user_id.cmp(&b.user_id);
+            a.identity.cmp(&b.identity).then_with(by_id)
+        });
         let mut by_email = Vec::new();
         if entries.iter().any(|entry| entry.identity != entry.email) {
-            by_email.extend(places());
+            by_email.extend((0..).take(entries.len()));
             by_email.sort_unstable_by_key(|place| {
                 let entry = &entries[*place as usize];
                 (entry.email, entry.user_id)
@@ -117,7 +119,7 @@ impl Roster {
         }
         Roster {
             entries,
-            by_id,
+            by_id: OnceLock::new(),
             by_email,
             names: Vec::new(),
         }
@@ -181,10 +183,13 @@ impl Roster {
 
     /// The user with this id.
     pub(crate) fn holder(&self, user_id: UserId) -> Option<Place> {
-        let at = self
-            .by_id
-            .partition_point(|place| self.at(*place).user_id < user_id);
-        let place = *self.by_id.get(at)?;
+        let by_id = self.by_id.get_or_init(|| {
+            let mut places: Vec<Place> = (0..).take(self.len()).collect();
+            places.sort_unstable_by_key(|place| self.at(*place).user_id);
+            places
+        });
+        let at = by_id.partition_point(|place| self.at(*place).user_id < user_id);
+        let place = *by_id.get(at)?;
         (self.at(place).user_id == user_id).then_some(place)
     }
 

@@ -40,7 +40,9 @@ pub struct Scan {
     pub rows: Vec<ScannedRow>,
     /// How many rows are not accepted, each for reasons of its own.
     pub not_accepted: u64,
-    /// Who those may be about.
+    /// Rows that say something by themselves: those that are not accepted, and those with warnings of their own.
+    pub(crate) telling: Vec<u32>,
+    /// Who those may be about that are not accepted.
     pub(crate) presences: Vec<Presence>,
     /// A row has another number of cells than the header, or was too long to be read.
     pub(crate) malformed: bool,
@@ -145,9 +147,12 @@ impl Scan {
     }
 
     fn see(&mut self, header: &Header, row: &Row<'_>) {
+        // `MaxFileBytes` keeps files far below four thousand million rows.
+        let number = u32::try_from(row.number).unwrap_or(u32::MAX);
         match UserRecord::read(header, row) {
-            Ok(record) => self.accept(&record, row.number),
+            Ok(record) => self.accept(&record, number),
             Err(_) => {
+                self.telling.push(number);
                 self.not_accepted += 1;
                 let malformed = row.oversized || header.misfit(row).is_some();
                 self.malformed |= malformed;
@@ -156,13 +161,15 @@ impl Scan {
         }
     }
 
-    fn accept(&mut self, record: &UserRecord<'_>, row: u64) {
+    fn accept(&mut self, record: &UserRecord<'_>, row: u32) {
+        if record.warnings_count() > 0 {
+            self.telling.push(row);
+        }
         let (fingerprint, says) = record.fingerprints();
         let identity = record.identity().hash();
         self.rows.push(ScannedRow {
             says,
-            // `MaxFileBytes` keeps files far below four thousand million rows.
-            row: u32::try_from(row).unwrap_or(u32::MAX),
+            row,
             identity,
             email: match record.external_id {
                 Some(_) => IdentityHash::of_email(record.email),

@@ -58,7 +58,8 @@ fn plan(mapping: &Mapping, file: &[u8], chunk: usize) -> Plan {
     let mut reader = FileReader::new(mapping);
     let mut each = |header: &Header, row: Row<'_>| {
         if let Ok(record) = UserRecord::read(header, &row) {
-            naming.see(u32::try_from(row.number).unwrap(), &record.identity());
+            let user_id = naming.user_id(&record.identity());
+            naming.name(u32::try_from(row.number).unwrap(), user_id);
         }
     };
     file.chunks(chunk)

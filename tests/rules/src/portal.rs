@@ -385,7 +385,7 @@ fn see_all(mapping: &Mapping, file: &[u8], naming: &mut Naming<'_>) -> Result<()
         return Ok(());
     }
     read(mapping, file, |number, record| {
-        naming.see(number, &record.identity());
+        naming.name(number, naming.user_id(&record.identity()));
     })
 }
 

@@ -110,9 +110,14 @@ pub(super) struct DoubleEncoding {
 }
 
 impl DoubleEncoding {
-    /// A row as a whole, and the names in it.
+    /// Whether nothing that is still to come can change the verdict.
+    pub(super) fn is_settled(&self) -> bool {
+        self.sound
+    }
+
+    /// All cells of a row as one text, and the names in it. Of text that is ASCII there is nothing to see.
     pub(super) fn see<'r>(&mut self, number: u64, row: &str, names: impl Iterator<Item = &'r str>) {
-        if self.sound || row.is_ascii() {
+        if self.sound {
             return;
         }
         self.sound = !runs(row).all(is_damaged);

@@ -4,7 +4,7 @@
 //! Rows are numbered as a spreadsheet does; nothing here looks into a cell.
 
 use crate::problem::{Problem, ProblemCode};
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr3};
 
 /// A row as it stands in the file, without its line end.
 #[derive(Clone, Copy, Debug)]
@@ -156,29 +156,26 @@ impl Lines {
 
     /// The offset of the byte that ends the row, with `state` moved on to there.
     fn find_end(&mut self, chunk: &[u8]) -> Result<Option<usize>, Problem> {
-        // Most rows have no quotation mark and need no look at each byte.
-        if matches!(self.state, State::CellStart | State::Unquoted) {
-            let end = memchr2(b'\n', b'\r', chunk);
-            let line = &chunk[..end.unwrap_or(chunk.len())];
-            if memchr(b'"', line).is_none() {
-                match line.last() {
-                    Some(b',') => self.state = State::CellStart,
-                    Some(_) => self.state = State::Unquoted,
-                    None => {}
-                }
-                return Ok(end);
-            }
-        }
         let mut at = 0;
         while at < chunk.len() {
-            let byte = chunk[at];
-            if self.state == State::Quoted && byte != b'"' {
-                match memchr(b'"', &chunk[at..]) {
-                    Some(quote) => at += quote,
-                    None => return Ok(None),
+            // Most of a row is inside of cells, where only few bytes mean anything.
+            match self.state {
+                State::CellStart | State::Unquoted => {
+                    let found = memchr3(b'"', b'\n', b'\r', &chunk[at..]);
+                    let to = found.map_or(chunk.len(), |found| at + found);
+                    match chunk[at..to].last() {
+                        Some(b',') => self.state = State::CellStart,
+                        Some(_) => self.state = State::Unquoted,
+                        None => {}
+                    }
+                    at = to;
                 }
-                continue;
+                State::Quoted => at = memchr(b'"', &chunk[at..]).map_or(chunk.len(), |to| at + to),
+                State::QuoteSeen | State::BlankAfterQuote => {}
             }
+            let Some(&byte) = chunk.get(at) else {
+                return Ok(None);
+            };
             self.state = match (self.state, byte) {
                 (State::Quoted, _) => State::QuoteSeen,
                 (_, b'\n' | b'\r') => return Ok(Some(at)),

@@ -16,7 +16,7 @@ use crate::roster::Place;
 use crate::user::{Decision, User, WithoutRow, decide, decide_without_row};
 use thiserror::Error;
 
-/// A plan whose rows have to be compared with their people. Shown every row of the file once, if
+/// A plan whose rows have to be compared with their people. Shown the rows that differ once, if
 /// [`Comparing::has_differences`], and everybody in [`Comparing::others`].
 pub struct Comparing<'p> {
     joined: Joined<'p>,
@@ -280,7 +280,7 @@ impl<'p> Comparing<'p> {
     /// # Errors
     ///
     /// Somebody was never looked at.
-    pub fn finish(self) -> Result<Plan, NotPlanned> {
+    pub fn finish(mut self) -> Result<Plan, NotPlanned> {
         if let Some((row, _)) = self.differing.iter().find(|(_, done)| !done) {
             return Err(NotPlanned::Forgotten(*row));
         }
@@ -320,6 +320,7 @@ impl<'p> Comparing<'p> {
 
         let mut plan = Plan {
             rows,
+            telling: std::mem::take(&mut self.joined.telling),
             others,
             notices,
             circles: self.named.circles,
@@ -519,7 +520,10 @@ mod tests {
         let roster = portal.roster(&mapping);
         let joined = Joined::new(scan(&mapping, &csv(lines)), &mapping, &roster);
         let mut naming = joined.name(&portal.circumstances);
-        naming.see(2, &crate::identity::Identity::Email("n@x.io"));
+        naming.name(
+            2,
+            naming.user_id(&crate::identity::Identity::Email("n@x.io")),
+        );
         let mut comparing = naming.compare();
         let others = comparing.others();
         assert_eq!(others.len(), 2);

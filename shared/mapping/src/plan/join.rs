@@ -66,6 +66,7 @@ pub struct Joined<'p> {
     pub(super) settled: Vec<PlannedRow>,
     pub(super) managers: ManagerCells,
     pub(super) not_accepted: u64,
+    pub(super) telling: Vec<u32>,
     pub(super) malformed: bool,
     pub(super) approval: bool,
 }
@@ -82,6 +83,7 @@ impl<'p> Joined<'p> {
             rows: scan.rows,
             managers: scan.managers,
             not_accepted: scan.not_accepted,
+            telling: scan.telling,
             malformed: scan.malformed,
             approval: false,
         };

@@ -409,6 +409,8 @@ pub struct Plan {
     /// The rows that are not simply unchanged, in the file's order. Rows that are not accepted are not
     /// here either: the row itself says why.
     pub rows: Vec<PlannedRow>,
+    /// Rows that have something to say by themselves, in the file's order: why they are not accepted, or a warning.
+    pub telling: Vec<u32>,
     /// People without a row that is applied, by their ids.
     pub others: Vec<PlannedOther>,
     /// What there is to say about rows, in their order.
@@ -433,7 +435,7 @@ pub struct Plan {
 pub struct UnreadablePlan(#[source] Option<postcard::Error>);
 
 /// The form of the kept plan; one of another form is refused rather than misread.
-const PLAN_FORMAT: u8 = 3;
+const PLAN_FORMAT: u8 = 4;
 
 impl Plan {
     /// How the file comes out when it is applied, with `exceptions` where it did not go as planned.
@@ -544,6 +546,25 @@ impl Plan {
             .iter()
             .take_while(move |notice| notice.row == row)
             .map(|notice| notice.kind)
+    }
+
+    /// Whether there is anything to say of this row.
+    pub fn names(&self, row: u32) -> bool {
+        self.step(row).is_some() || self.tells_of(row)
+    }
+
+    /// Whether the report has to say more of this row than how its person came out: something that stands in its
+    /// cells.
+    pub fn tells_of(&self, row: u32) -> bool {
+        let refers = |action| {
+            matches!(
+                action,
+                Action::Duplicate { .. } | Action::Conflict { .. } | Action::EmailTaken
+            )
+        };
+        self.telling.binary_search(&row).is_ok()
+            || self.notices(row).next().is_some()
+            || self.action(row).is_some_and(refers)
     }
 
     /// How many steps applying the plan takes: one for each of the rows, then one for each of the others.

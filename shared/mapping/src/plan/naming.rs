@@ -6,7 +6,8 @@ use super::join::{Joined, Standing};
 use super::safety::{Circumstances, Safety};
 use crate::identity::{Identity, PortalId, UserId};
 
-/// A plan whose new people have no ids yet. Shown every row of the file once, if [`Naming::has_new_people`].
+/// A plan whose new people have no ids yet. The rows that it wants are to be named, if it
+/// [`Naming::has_new_people`].
 pub struct Naming<'p> {
     pub(super) joined: Joined<'p>,
     pub(super) safety: Safety,
@@ -51,14 +52,25 @@ impl<'p> Naming<'p> {
         claim.place.is_none() && created
     }
 
-    /// A row that was accepted, and whom it is about.
-    pub fn see(&mut self, row: u32, identity: &Identity<'_>) {
-        let number = self
-            .joined
-            .number_of(row)
-            .filter(|number| self.is_new(*number));
-        if let Some(number) = number {
-            let user_id = self.joined.roster.next_user_id(self.portal, identity);
+    /// Whether this row's person is to be named.
+    pub fn wants(&self, row: u32) -> bool {
+        self.number_of(row).is_some()
+    }
+
+    /// The place of a row whose person is new.
+    fn number_of(&self, row: u32) -> Option<usize> {
+        let number = self.joined.number_of(row)?;
+        self.is_new(number).then_some(number)
+    }
+
+    /// The id of somebody new.
+    pub fn user_id(&self, identity: &Identity<'_>) -> UserId {
+        self.joined.roster.next_user_id(self.portal, identity)
+    }
+
+    /// A row's person has this id, if they are to be named.
+    pub fn name(&mut self, row: u32, user_id: UserId) {
+        if let Some(number) = self.number_of(row) {
             self.ids[number] = Some(user_id);
         }
     }

@@ -258,7 +258,7 @@ impl Portal {
     fn named<'p>(&self, mapping: &Mapping, file: &str, mut naming: Naming<'p>) -> Naming<'p> {
         if naming.has_new_people() {
             each_record(mapping, file, |row, record| {
-                naming.see(row, &record.identity());
+                naming.name(row, naming.user_id(&record.identity()));
             });
         }
         naming
