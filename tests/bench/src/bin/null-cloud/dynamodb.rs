@@ -391,28 +391,33 @@ fn execute(
 /// Why a statement was not done: DynamoDB's code, the table, and the item it was about if it is there.
 type NotDone = (&'static str, String, Option<Key>);
 
-/// `INSERT INTO "table" VALUE {'name': ?, …}`, or
-/// `UPDATE "table" SET "name" = ? … REMOVE "name" … WHERE "pk" = ? AND "sk" = ? AND "version" = ?`. The table's name.
+/// `INSERT INTO "table" VALUE {'name': ?, 'name': 'text', …}`, or `UPDATE "table" SET "name" = ? SET "name" = 'text' …
+/// REMOVE "name" … WHERE "pk" = ? AND "sk" = ? AND "version" = ?`; no text has a quotation mark. The table's name.
 fn execute_one(
     tables: &mut Tables,
     counts: &mut Counts,
     statement: &Statement<'_>,
 ) -> Result<String, NotDone> {
     let text = &*statement.statement;
-    let mut quoted = text.split(['"', '\'']);
-    let table = quoted.nth(1).unwrap_or_default().to_owned();
+    let mut quoted = text.split(['"', '\'']).skip(1).peekable();
+    let table = quoted.next().unwrap_or_default().to_owned();
     let not_known = || ("ValidationError", table.clone(), None);
-    // Names stand between quotation marks; what is before a name says what is to be done with it.
-    let mut names: Vec<(&str, &str)> = Vec::new();
+    // Names stand between quotation marks; what is before a name says what is to be done with it. Between a name and its
+    // text there is nothing else.
+    let mut names: Vec<(&str, &str, Option<&str>)> = Vec::new();
     while let (Some(before), Some(name)) = (quoted.next(), quoted.next()) {
-        names.push((before, name));
+        let text = quoted.next_if(|after| [": ", " = "].contains(after));
+        names.push((before, name, text.and_then(|_| quoted.next())));
     }
     let mut parameters = statement.parameters.iter();
-    let mut next = || parameters.next().cloned().ok_or_else(not_known);
+    let mut value = |text: Option<&str>| match text {
+        Some(text) => Ok(serde_json::json!({"S": text})),
+        None => parameters.next().cloned().ok_or_else(not_known),
+    };
     if text.starts_with("INSERT INTO ") {
         let mut item = Attributes::new();
-        for (_, name) in names {
-            item.insert(name.to_owned(), next()?);
+        for (_, name, text) in names {
+            item.insert(name.to_owned(), value(text)?);
         }
         let key = Key::of(&item).ok_or_else(not_known)?;
         if let Some(there) = tables.get(&table, &key) {
@@ -425,16 +430,16 @@ fn execute_one(
     let mut sets = Vec::new();
     let mut condition = Attributes::new();
     let mut clause = "";
-    for (before, name) in names {
+    for (before, name, text) in names {
         for keyword in ["SET", "REMOVE", "WHERE"] {
             if before.contains(keyword) {
                 clause = keyword;
             }
         }
         match clause {
-            "SET" => sets.push((name, Some(next()?))),
+            "SET" => sets.push((name, Some(value(text)?))),
             "REMOVE" => sets.push((name, None)),
-            "WHERE" => _ = condition.insert(name.to_owned(), next()?),
+            "WHERE" => _ = condition.insert(name.to_owned(), value(text)?),
             _ => return Err(not_known()),
         }
     }
