@@ -37,6 +37,7 @@ pub mod metrics;
 pub mod objects;
 pub mod pause;
 mod roster_page;
+mod statements;
 pub mod telemetry;
 pub mod time_limit;
 pub mod users;

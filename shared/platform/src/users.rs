@@ -7,13 +7,11 @@ use crate::clock::stamp;
 use crate::failure::CallFailed;
 use crate::keys::{Item, Key, PK, SK, user_shards};
 use crate::roster_page::{Pages, Row, Texts};
+use crate::statements::{AllOld, Body, Statement, Value};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest,
-    ReturnValuesOnConditionCheckFailure,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementErrorCodeEnum};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use mapping::fields::Status;
@@ -24,7 +22,9 @@ use mapping::record::Fingerprint;
 use mapping::role::{Role, Roles};
 use mapping::roster::{Brief, Roster, RosterEntry};
 use mapping::user::{Refresh, User};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// BatchGetItem's own limit.
 pub const READ_BATCH: usize = 100;
@@ -209,7 +209,7 @@ impl Users {
             .table_name(&self.table)
             .index_name("by_email")
             .key_condition_expression("email_key = :email")
-            .expression_attribute_values(":email", text(email.as_str()))
+            .expression_attribute_values(":email", AttributeValue::S(email.as_str().to_owned()))
             .into_paginator()
             .send();
         let own = portal.to_string();
@@ -259,12 +259,12 @@ impl Users {
         writes: &[UserWrite],
     ) -> Result<Vec<Written>, CallFailed> {
         const WHAT: &str = "write users";
-        let mut all = Statements::new(&self.table, context);
-        let statements: Result<Vec<_>, _> = writes.iter().map(|write| all.of(write)).collect();
+        let body = Statements::new(&self.table, context).body(writes);
         let answer = self
             .client
             .batch_execute_statement()
-            .set_statements(Some(statements.map_err(CallFailed::to(WHAT))?))
+            .customize()
+            .interceptor(body.map_err(CallFailed::to(WHAT))?)
             .send()
             .await
             .map_err(CallFailed::sdk(WHAT))?;
@@ -323,7 +323,7 @@ struct Statements<'b> {
     portal: String,
     now: String,
     /// Few, as most writes of a batch have the same attributes.
-    texts: HashMap<Shape, String>,
+    texts: HashMap<Shape, Rc<str>>,
 }
 
 /// What a statement's text depends on: what it does, and which of its attributes have a value. The bits are
@@ -348,7 +348,12 @@ impl<'b> Statements<'b> {
         }
     }
 
-    fn of(&mut self, write: &UserWrite) -> Result<BatchStatementRequest, BuildError> {
+    fn body(mut self, writes: &[UserWrite]) -> Result<Body, serde_json::Error> {
+        let statements: Vec<_> = writes.iter().map(|write| self.of(write)).collect();
+        Body::of(&statements)
+    }
+
+    fn of<'w>(&mut self, write: &'w UserWrite) -> Statement<'w> {
         let key = Key::user(self.context.portal, write.user_id);
         let mut attributes = Vec::with_capacity(ATTRIBUTES);
         let (verb, of_condition) = match &write.kind {
@@ -374,29 +379,28 @@ impl<'b> Statements<'b> {
         let mut parameters = Vec::with_capacity(ATTRIBUTES);
         parameters.extend(attributes.into_iter().filter_map(|(_, value)| value));
         if let Some((Key { pk, sk }, version)) = of_condition {
-            let version = AttributeValue::N(version.to_string());
-            parameters.extend([text(pk), text(sk), version]);
+            parameters.extend([text(pk), text(sk), Value::Number(*version)]);
         }
-        BatchStatementRequest::builder()
-            .statement(statement)
-            .set_parameters(Some(parameters))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
+        Statement {
+            statement,
+            parameters,
+            return_values_on_condition_check_failure: AllOld::AllOld,
+        }
     }
 
-    fn text(&mut self, verb: Verb, attributes: &[Attribute]) -> String {
+    fn text(&mut self, verb: Verb, attributes: &[Attribute<'_>]) -> Rc<str> {
         let bits = attributes
             .iter()
             .fold(1, |bits, (_, value)| bits << 1 | u64::from(value.is_some()));
         if let Some(text) = self.texts.get(&(verb, bits)) {
-            return text.clone();
+            return Rc::clone(text);
         }
         let shared = self.shared(verb);
-        let text = match verb {
+        let text = Rc::from(match verb {
             Verb::Insert => insert(self.table, &shared, attributes),
             Verb::Update | Verb::Refresh => update(self.table, &shared, attributes),
-        };
-        self.texts.insert((verb, bits), text.clone());
+        });
+        self.texts.insert((verb, bits), Rc::clone(&text));
         text
     }
 
@@ -421,21 +425,21 @@ impl<'b> Statements<'b> {
     }
 
     /// What a create writes once; what every change writes follows.
-    fn created(&self, key: Key) -> [Attribute; 3] {
+    fn created(&self, key: Key) -> [Attribute<'static>; 3] {
         [
             (PK, Some(text(key.pk))),
-            (SK, Some(text(&key.sk))),
+            (SK, Some(text(key.sk.clone()))),
             ("user_id", Some(text(key.sk))),
         ]
     }
 
     /// What every change writes.
-    fn changed(
+    fn changed<'w>(
         &self,
-        user: &User,
+        user: &'w User,
         version: u64,
         write: &UserWrite,
-    ) -> impl Iterator<Item = Attribute> {
+    ) -> impl Iterator<Item = Attribute<'w>> + use<'w> {
         // In full, so that a new field does not compile until it is stored.
         let User {
             email,
@@ -455,11 +459,14 @@ impl<'b> Statements<'b> {
         } = user;
         let custom = custom
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), text(value)));
-        let some = |value: AttributeValue| Some(value);
+            .map(|(name, value)| (name.as_str(), text(value)));
+        let some = |value: Value<'w>| Some(value);
         let attributes = [
             ("email", some(text(email))),
-            ("email_key", some(text(EmailKey::of(email).as_str()))),
+            (
+                "email_key",
+                some(text(EmailKey::of(email).as_str().to_owned())),
+            ),
             ("first_name", some(text(first_name))),
             ("last_name", some(text(last_name))),
             ("external_id", external_id.as_ref().map(text)),
@@ -468,11 +475,11 @@ impl<'b> Statements<'b> {
             ("feed_roles", names_of(*feed_roles)),
             ("group_ids", numbers(group_ids)),
             ("manager_ids", texts(manager_ids)),
-            ("custom", some(AttributeValue::M(custom.collect()))),
-            ("feed_managed", some(AttributeValue::Bool(*feed_managed))),
+            ("custom", some(Value::Map(custom.collect()))),
+            ("feed_managed", some(Value::Flag(*feed_managed))),
             ("disabled_by_upload", disabled_by_upload.as_ref().map(text)),
             ("fingerprint", fingerprint.map(fingerprint_value)),
-            ("version", some(AttributeValue::N(version.to_string()))),
+            ("version", some(Value::Number(version))),
             ("last_outcome", some(text(write.outcome.as_str()))),
         ];
         attributes
@@ -481,13 +488,13 @@ impl<'b> Statements<'b> {
     }
 
     /// When the user was first named as a manager; written once.
-    fn granted(&self, now: bool) -> Option<Attribute> {
-        now.then(|| ("manager_granted_at", Some(text(&self.now))))
+    fn granted(&self, now: bool) -> Option<Attribute<'static>> {
+        now.then(|| ("manager_granted_at", Some(text(self.now.clone()))))
     }
 }
 
 /// An INSERT of what is shared, and of those attributes that have a value.
-fn insert(table: &str, shared: &[(&str, &str)], attributes: &[Attribute]) -> String {
+fn insert(table: &str, shared: &[(&str, &str)], attributes: &[Attribute<'_>]) -> String {
     let shared = shared
         .iter()
         .map(|(name, value)| format!("'{name}': {}", literal(value)));
@@ -501,7 +508,7 @@ fn insert(table: &str, shared: &[(&str, &str)], attributes: &[Attribute]) -> Str
 
 /// An update of what is shared and of these attributes, if the version is still one that is named. Those without a value
 /// are removed.
-fn update(table: &str, shared: &[(&str, &str)], attributes: &[Attribute]) -> String {
+fn update(table: &str, shared: &[(&str, &str)], attributes: &[Attribute<'_>]) -> String {
     let shared = shared
         .iter()
         .map(|(name, value)| format!("SET \"{name}\" = {}", literal(value)));
@@ -523,34 +530,34 @@ fn literal(text: &str) -> String {
 type ShardOfRoster = (Vec<RosterEntry>, Vec<(NamesHash, UserId)>);
 
 /// An attribute, and its value if it is to have one.
-type Attribute = (&'static str, Option<AttributeValue>);
+type Attribute<'w> = (&'static str, Option<Value<'w>>);
 
 /// A user has no more, so that room is made once.
 const ATTRIBUTES: usize = 26;
 
-fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
+fn text<'v>(value: impl Into<Cow<'v, str>>) -> Value<'v> {
+    Value::Text(value.into())
 }
 
-fn fingerprint_value(fingerprint: Fingerprint) -> AttributeValue {
-    AttributeValue::B(Blob::new(fingerprint.to_bytes()))
+fn fingerprint_value(fingerprint: Fingerprint) -> Value<'static> {
+    Value::Bytes(BASE64.encode(fingerprint.to_bytes()))
 }
 
 // DynamoDB has no empty sets.
 
-fn names_of(roles: Roles) -> Option<AttributeValue> {
-    let names: Vec<String> = roles.iter().map(|role| role.as_str().to_owned()).collect();
-    (!names.is_empty()).then_some(AttributeValue::Ss(names))
+fn names_of(roles: Roles) -> Option<Value<'static>> {
+    let names: Vec<_> = roles.iter().map(|role| role.as_str().into()).collect();
+    (!names.is_empty()).then_some(Value::Texts(names))
 }
 
-fn numbers(ids: &BTreeSet<u64>) -> Option<AttributeValue> {
+fn numbers(ids: &BTreeSet<u64>) -> Option<Value<'static>> {
     let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
-    (!ids.is_empty()).then_some(AttributeValue::Ns(ids))
+    (!ids.is_empty()).then_some(Value::Numbers(ids))
 }
 
-fn texts(ids: &BTreeSet<UserId>) -> Option<AttributeValue> {
-    let ids: Vec<String> = ids.iter().map(UserId::to_string).collect();
-    (!ids.is_empty()).then_some(AttributeValue::Ss(ids))
+fn texts(ids: &BTreeSet<UserId>) -> Option<Value<'static>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.to_string().into()).collect();
+    (!ids.is_empty()).then_some(Value::Texts(ids))
 }
 
 fn malformed(what: &'static str) -> CallFailed {
@@ -611,7 +618,7 @@ fn brief<'r>(row: &'r Row<'_>) -> Option<Brief<'r>> {
         Some(names) => names.texts.iter().map(|name| Role::named(name)).collect(),
     };
     let fingerprint = row.fingerprint.as_ref().and_then(|it| {
-        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &*it.base64);
+        let bytes = BASE64.decode(&*it.base64);
         Fingerprint::from_bytes(&bytes.ok()?)
     });
     Some(Brief {
@@ -751,11 +758,11 @@ mod tests {
         }
         let mut batch = Statements::new("users", &context);
         for write in writes.iter().chain(&writes) {
-            let statement = batch.of(write).unwrap();
-            let alone = Statements::new("users", &context).of(write).unwrap();
+            let statement = batch.of(write);
+            let alone = Statements::new("users", &context).of(write);
             assert_eq!(statement, alone);
             let places = statement.statement.matches('?').count();
-            assert_eq!(Some(places), statement.parameters.map(|all| all.len()));
+            assert_eq!(places, statement.parameters.len());
             // Nothing of a person is in a text.
             let of_a_person = ["Ann", "Ng", "x.example", "01H"];
             assert!(
